@@ -1,0 +1,16 @@
+# One interface target for what every file of ours is compiled with.
+add_library(ft_options INTERFACE)
+target_include_directories(ft_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_options(ft_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wimplicit-fallthrough -Werror -fno-omit-frame-pointer)
+target_compile_definitions(ft_options INTERFACE FT_VERSION="${PROJECT_VERSION}")
+if(FT_SANITIZE)
+  target_compile_options(ft_options INTERFACE -fsanitize=${FT_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(ft_options INTERFACE -fsanitize=${FT_SANITIZE})
+endif()
+if(FT_FUZZ)
+  target_compile_options(ft_options INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+                                              -fno-sanitize-recover=all)
+  target_link_options(ft_options INTERFACE -fsanitize=address,undefined)
+endif()
