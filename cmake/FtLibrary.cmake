@@ -2,7 +2,12 @@
 #
 # Folder = namespace = target. Takes every .cpp of the current folder; NAME_test.cpp files beside
 # them become the target ft_NAME_test, and each X_fuzz.cpp becomes a libFuzzer target when FT_FUZZ
-# is on.
+# is on. Tests of a library carry the label "unit".
+#
+# unit_tests and fuzzers build all of either kind and nothing else.
+add_custom_target(unit_tests)
+add_custom_target(fuzzers)
+
 function(ft_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;PRIVATE_DEPENDS;TEST_DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
