@@ -1,0 +1,40 @@
+// What every capture backend is asked for and what it answers. A backend is one function,
+//
+//   Result<RecordResult> record(const RecordOptions&, event::EventSink&);
+//
+// in its own namespace (capture::bpf, capture::ptrace): it starts or attaches to the target, tells
+// the sink all it sees, and returns when the target has ended or the recording was asked to stop.
+// An Error means the recording itself failed; a target that could not be started, or that failed,
+// is a RecordResult.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/units.h"
+
+namespace ft::capture {
+
+struct RecordOptions {
+  std::vector<std::string> command;     // argv of the target; empty when attaching
+  std::optional<pid_t> attach;          // a running process to follow instead
+  std::optional<Nanoseconds> duration;  // attach only: stop after this long
+  std::string user;                     // run the target as; empty: see capture/credentials.h
+  bool dwarf_stacks = false;            // copy the user stack for unwinding afterwards
+  std::size_t ring_bytes = 64 * kMiB;   // bpf only: size of the event buffer
+  unsigned sample_hz = 0;               // bpf only: 0 = no stack sampling
+};
+
+struct RecordResult {
+  // What `firsttouch record` exits with: the target's own status, 128+N if signal N killed it, 126
+  // or 127 if it could not be executed, 0 when attached and detached again.
+  int exit_status = 0;
+  std::optional<Error> not_started;  // set with 126 and 127: there is nothing worth keeping
+};
+
+}  // namespace ft::capture
