@@ -185,6 +185,9 @@ struct Frame {
   std::string symbol;         // demangled; empty where unknown
   std::string module;         // path of the file mapped there; empty where anonymous
   std::uint64_t module_offset = 0;  // address - load bias: what addr2line takes
+  // How far into `symbol` the frame is, where the backend said so (strace -k does). Larger than the
+  // function can be: the symbol was a guess from .dynsym.
+  std::uint64_t symbol_offset = 0;
 };
 
 // Innermost frame first. User stacks of system calls start with the caller of the C library's
