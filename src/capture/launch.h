@@ -73,13 +73,14 @@ class HeldChild {
   int pidfd() const { return pidfd_.get(); }
 
   // Lets the child execute its command and returns when it has, or could not. After a failure the
-  // child is gone and reaped. `watch` follows this child: it lets a seized child pass its stops.
+  // child is gone and reaped. `watch` follows this child: it lets a seized child pass its stops,
+  // and its on_exec has run when this returns. A signal may end the child before: then watch.end()
+  // is set and nothing is returned.
   Result<std::optional<ExecFailure>> release(TargetWatch& watch);
-  // The same for a caller that follows the child by its own means: lets it go, does not wait.
-  void release_without_waiting();
-  // Then: tells how the exec went; nothing yet while it is under way.
-  std::optional<std::optional<ExecFailure>> poll_exec();
-  int exec_fd() const { return status_.get(); }  // readable when poll_exec() will answer
+  // The two halves of it, for a caller that follows the child by its own means (and reaps it):
+  // let it go; then, once it has executed or ended, ask how that went.
+  void let_go();
+  Result<std::optional<ExecFailure>> exec_outcome();
 
   // CLOCK_MONOTONIC at fork and at release.
   Nanoseconds forked_at() const { return forked_at_; }
@@ -92,8 +93,9 @@ class HeldChild {
 
   pid_t pid_ = -1;
   Fd pidfd_;
-  Fd go_;      // closing it makes the child exit, a byte lets it go on
-  Fd status_;  // what the child reports; end of file: execve has succeeded
+  Fd go_;           // closing it makes the child exit, a byte lets it go on
+  Fd go_read_end_;  // the child's; kept so that writing to a dead child raises no SIGPIPE
+  Fd status_;  // what the child reports; end of file after AboutToExecute: execve has succeeded
   std::string command_;
   bool released_ = false;
   Nanoseconds forked_at_ = 0;

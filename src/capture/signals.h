@@ -8,6 +8,7 @@
 // timeout do too. A signal the target itself sent is not returned to it.
 #pragma once
 
+#include <array>
 #include <csignal>
 #include <cstdint>
 
@@ -67,7 +68,7 @@ class RecorderSignals {
   Fd wake_write_;
   bool active_ = false;
   WakeOnChild wake_on_child_ = WakeOnChild::Yes;
-  struct sigaction previous_[65] = {};
+  std::array<struct sigaction, 65> previous_{};  // by signal number
 };
 
 }  // namespace ft::capture

@@ -2,6 +2,7 @@
 // SIGTERM, SIGHUP, SIGQUIT), whichever comes first.
 #pragma once
 
+#include <csignal>
 #include <ctime>
 #include <optional>
 
@@ -24,15 +25,15 @@ class StopRequest {
   // up, at most `at_most`; `at_most` where there is none.
   int poll_timeout(int at_most) const;
 
-  // For a thread that blocks in waitpid(2), which no descriptor wakes up: from the moment due()
-  // turns true the calling thread's system calls fail with EINTR again and again until *this is
-  // gone.
-  void interrupt_this_thread_when_due();
+  // For a thread that blocks in waitpid(2), which no descriptor wakes up: until *this is gone, its
+  // waiting system calls fail with EINTR every 50 ms, so that it can ask due(). Uses SIGALRM.
+  void interrupt_this_thread_periodically();
 
  private:
   RecorderSignals& signals_;
   std::optional<Nanoseconds> deadline_;  // CLOCK_MONOTONIC
   std::optional<timer_t> timer_;
+  struct sigaction previous_action_{};
 };
 
 }  // namespace ft::capture

@@ -58,6 +58,11 @@ class TargetWatch {
   // readable (it drains it), and at least a few times a second.
   Result<void> step();
 
+  // The first on_exec has run; never true without stops.
+  bool executed() const { return executed_; }
+  bool stops_at_exec() const { return hooks_.stops == Stops::ExecAndExit; }
+  RecorderSignals& signals() const { return *signals_; }
+
   // Set once the target has ended and has been reaped.
   const std::optional<TargetEnd>& end() const { return end_; }
 
@@ -67,16 +72,21 @@ class TargetWatch {
  private:
   TargetWatch() = default;
 
-  Result<void> handle(int wait_status, const rusage& usage);
-  Result<void> handle_stop(int wait_status);
-  void handle_exit_stop();
+  int seize() const;
+  void handle(int wait_status, const rusage& usage);
+  void handle_stop(int wait_status);
+  void handle_exec();
+  void handle_exit();
   void try_to_seize_again();
-  void resume(int signal);
+  void resume(int signal) const;
+  void let_run();
 
   pid_t pid_ = -1;
   RecorderSignals* signals_ = nullptr;
   Hooks hooks_;
   bool seized_ = false;
+  bool executed_ = false;
+  bool exec_is_due_ = false;  // seized again after a thread other than the leader executed
   bool leader_left_ = false;  // its exit stop has passed, the process has not ended yet
   bool end_was_seen_ = false;
   std::optional<TargetEnd> end_;
