@@ -30,6 +30,7 @@ enum class Subsystem : std::uint8_t {
   Kernel,  // vdso, vvar
   DirectAndMappedBuffers,
   OtherFiles,
+  ThreadStacks,  // of processes that are no JVM
   Unknown,
 };
 
@@ -56,6 +57,7 @@ inline constexpr std::array<std::string_view, kSubsystemCount> kSubsystemNames =
     "Kernel",
     "Direct and mapped buffers",
     "Other files",
+    "Thread stacks",
     "Unknown",
 };
 
