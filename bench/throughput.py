@@ -60,10 +60,12 @@ def import_strace(rounds=3):
     progress(f"writing {LOG_BYTES} bytes of strace log")
     size = write_log(log, LOG_BYTES)
     command = [FIRSTTOUCH, "import", "strace", log, "-o", recording]
-    seconds, peak = zip(*(timed(command) for _ in range(rounds)))
+    try:
+        seconds, peak = zip(*(timed(command) for _ in range(rounds)))
+    finally:
+        log.unlink()
     speed = size / min(seconds) / 1e6
     publish("import", f"strace import of {size} bytes (best of {rounds})", budgets([
         Figure("speed, log to closed recording", speed, f"{speed:.0f} MB/s", 300, "≥ 300 MB/s",
                at_least=True),
     ]) + f"\n\nPeak memory {max(peak) / 2**20:.0f} MiB, recording {recording.stat().st_size} bytes.")
-    log.unlink()
