@@ -1,1 +1,131 @@
-# bash completion for firsttouch
+# bash completion for firsttouch; needs nothing but bash itself.
+
+_firsttouch_commands="record report import query check doctor"
+
+# The options of a command.
+_firsttouch_options() {
+  case $1 in
+    record) echo "-o --output --backend -p --pid --duration -u --user --stacks --sample -h --help" ;;
+    report) echo "--format -o --output -h --help" ;;
+    import) echo "-h --help" ;;
+    "import strace") echo "-o --output -h --help" ;;
+    query) echo "--format -h --help" ;;
+    check | doctor) echo "--format -h --help" ;;
+    *) echo "-h --help --version" ;;
+  esac
+}
+
+# What may follow an option; nothing: the option takes no value. "file", "user" and "pid" are looked
+# up, "any" cannot be guessed, all else is a list of words.
+_firsttouch_values() {
+  case "$1 $2" in
+    "record --backend") echo "auto bpf ptrace" ;;
+    "record --stacks") echo "fp dwarf" ;;
+    "record --duration" | "record --sample") echo "any" ;;
+    "record -p" | "record --pid") echo "pid" ;;
+    "record -u" | "record --user") echo "user" ;;
+    "report --format") echo "text json csv strace" ;;
+    "query --format") echo "table csv json" ;;
+    "check --format" | "doctor --format") echo "text json" ;;
+    *" -o" | *" --output") echo "file" ;;
+  esac
+}
+
+_firsttouch_reply() { mapfile -t COMPREPLY < <(compgen "$@" -- "$_firsttouch_word"); }
+
+# Recordings, and folders that may hold some.
+_firsttouch_recordings() {
+  mapfile -t COMPREPLY < <(
+    compgen -f -X '!*.ft' -- "$_firsttouch_word"
+    compgen -d -- "$_firsttouch_word"
+  )
+  compopt -o filenames 2>/dev/null
+}
+
+_firsttouch_value() {
+  case $1 in
+    file) _firsttouch_reply -f && compopt -o filenames 2>/dev/null ;;
+    user) _firsttouch_reply -u ;;
+    pid) _firsttouch_reply -W "$(cd /proc && echo [0-9]*)" ;;
+    any) COMPREPLY=() ;;
+    *) _firsttouch_reply -W "$1" ;;
+  esac
+}
+
+# The command that record runs: completed as if it stood alone, where bash-completion is loaded.
+_firsttouch_target() {
+  if declare -F _command_offset >/dev/null; then
+    _command_offset "$1"
+  elif (($1 == COMP_CWORD)); then
+    _firsttouch_reply -c
+  else
+    _firsttouch_reply -f && compopt -o filenames 2>/dev/null
+  fi
+}
+
+# Sets _firsttouch_at to the index of the first word that is neither the command, nor an option, nor
+# an option's value; 0 if there is none yet.
+_firsttouch_find_operand() {
+  local at=$2 command=$1
+  _firsttouch_at=0
+  while ((at < COMP_CWORD)); do
+    case ${COMP_WORDS[at]} in
+      --) _firsttouch_at=$((at + 1)) && return ;;
+      -*) [[ ${COMP_WORDS[at + 1]} != "=" ]] || at=$((at + 1)) ;;&
+      -*) [[ -z $(_firsttouch_values "$command" "${COMP_WORDS[at]}") ]] || at=$((at + 1)) ;;
+      *) _firsttouch_at=$at && return ;;
+    esac
+    at=$((at + 1))
+  done
+}
+
+# Sets _firsttouch_option to the word whose value is being typed: the one before, or the one before
+# an "=", which bash takes for a word of its own.
+_firsttouch_find_option() {
+  _firsttouch_option=${COMP_WORDS[COMP_CWORD - 1]}
+  if [[ $_firsttouch_word == "=" ]]; then
+    _firsttouch_word=""
+  elif [[ $_firsttouch_option == "=" ]]; then
+    _firsttouch_option=${COMP_WORDS[COMP_CWORD - 2]}
+  fi
+}
+
+_firsttouch() {
+  local _firsttouch_word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]:-} values
+  local _firsttouch_at _firsttouch_option
+  local first=2
+  COMPREPLY=()
+  if ((COMP_CWORD == 1)); then
+    _firsttouch_reply -W "$_firsttouch_commands $(_firsttouch_options '')"
+    return
+  fi
+  if [[ $command == import ]]; then
+    if ((COMP_CWORD == 2)); then
+      _firsttouch_reply -W "strace $(_firsttouch_options import)"
+      return
+    fi
+    command="import ${COMP_WORDS[2]}"
+    first=3
+  fi
+
+  _firsttouch_find_operand "$command" "$first"
+  if [[ $command == record ]] && ((_firsttouch_at)); then
+    _firsttouch_target "$_firsttouch_at"
+    return
+  fi
+  _firsttouch_find_option
+  values=$(_firsttouch_values "$command" "$_firsttouch_option")
+  if [[ -n $values ]]; then
+    _firsttouch_value "$values"
+  elif [[ $_firsttouch_word == -* ]]; then
+    _firsttouch_reply -W "$(_firsttouch_options "$command")"
+  else
+    case $command in
+      record) _firsttouch_target "$COMP_CWORD" ;;
+      "import strace") _firsttouch_value file ;;
+      report | query | check) ((_firsttouch_at)) || _firsttouch_recordings ;;
+    esac
+  fi
+}
+
+complete -F _firsttouch firsttouch
