@@ -4,6 +4,10 @@ target_include_directories(ft_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(ft_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
   -Woverloaded-virtual -Wimplicit-fallthrough -Werror -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # libstdc++ 12's own stable_sort uses what it has itself marked deprecated.
+  target_compile_options(ft_options INTERFACE -Wno-deprecated-declarations)
+endif()
 target_compile_definitions(ft_options INTERFACE FT_VERSION="${PROJECT_VERSION}")
 if(FT_SANITIZE)
   target_compile_options(ft_options INTERFACE -fsanitize=${FT_SANITIZE} -fno-sanitize-recover=all)
