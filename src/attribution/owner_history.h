@@ -1,6 +1,6 @@
 // OwnerHistory answers "whose byte is this?" for any address at any time of a trace: it replays the
-// mapping calls of every process and gives each piece of address space an owner, by the calling stack
-// first, inherited along reserve -> commit -> split -> merge, then by file, shape and size
+// mapping calls of every process and gives each piece of address space an owner, by the calling
+// stack first, inherited along reserve -> commit -> split -> merge, then by file, shape and size
 // (docs/attribution.md). It uses recorded facts only, never the live process.
 #pragma once
 
@@ -46,9 +46,9 @@ struct Region {
   AddressRange range;
   Nanoseconds from_ts = 0;
   Nanoseconds to_ts = event::kStillThere;
-  std::uint32_t prot = 0;  // PROT_* bits
+  std::uint32_t prot = 0;   // PROT_* bits
   std::uint32_t flags = 0;  // MAP_* bits of the call that made it
-  bool committed = false;  // counts as committed: accessible, or made so by the JVM's commit
+  bool committed = false;   // counts as committed: accessible, or made so by the JVM's commit
   OwnerId owner = 0;
   event::FileId file = event::kNoFile;
   std::int32_t made_by = -1;  // index into Trace::syscalls; -1: there before (exec, attach)
