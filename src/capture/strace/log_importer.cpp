@@ -1,0 +1,429 @@
+#include "capture/strace/log_importer.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/text.h"
+#include "capture/strace/main_thread.h"
+#include "capture/strace/text.h"
+#include "event/system_names.h"
+
+namespace ft::capture::strace {
+
+namespace {
+
+using event::LossSeverity;
+using event::SyscallNumber;
+
+constexpr std::string_view kUnfinished = " <unfinished ...>";
+constexpr std::string_view kProcess = "strace: Process ";
+constexpr std::string_view kAttached = " attached";
+constexpr std::uint64_t kCloneThread = 0x10000;
+constexpr std::uint64_t kSetName = 15;  // PR_SET_NAME
+constexpr std::size_t kPositionsKept = 5;
+constexpr std::size_t kNamesKept = 1024;  // Linux has fewer than 500 calls
+constexpr std::uint64_t kLinesBetweenChecks = 4096;
+
+bool makes_tasks(SyscallNumber number) {
+  return number == SyscallNumber::Clone || number == SyscallNumber::Clone3 ||
+         number == SyscallNumber::Fork || number == SyscallNumber::Vfork;
+}
+
+bool executes(SyscallNumber number) {
+  return number == SyscallNumber::Execve || number == SyscallNumber::Execveat;
+}
+
+// The flags of a clone as it stands on the line, in whichever form: "flags=CLONE_VM|...".
+std::uint64_t clone_flags(std::string_view text) {
+  const std::size_t at = text.find("flags=");
+  if (at == std::string_view::npos) return 0;
+  text.remove_prefix(at + 6);
+  const std::string_view flags = text.substr(0, text.find_first_of(",})"));
+  const auto value = event::read_flags(flags, event::kCloneFlags);
+  return value ? value->value : 0;
+}
+
+// "exited with 3" and "killed by SIGKILL (core dumped)" as wait(2) gives them.
+std::optional<std::int32_t> wait_status_of(std::string_view words) {
+  if (words.starts_with("exited with ")) {
+    words.remove_prefix(12);
+    const auto code = parse_integer<std::int32_t>(take_word(words));
+    if (!code || *code < 0 || *code > 255) return std::nullopt;
+    return *code << 8;
+  }
+  if (words.starts_with("killed by ")) {
+    words.remove_prefix(10);
+    const auto signal = event::signal_number(take_word(words));
+    if (!signal) return std::nullopt;
+    return *signal | (words.starts_with(" (core dumped)") ? 0x80 : 0);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+LogImporter::LogImporter(std::string name, event::EventSink& sink, ImportOptions options,
+                         std::string_view beginning)
+    : name_(std::move(name)),
+      sink_(sink),
+      options_(std::move(options)),
+      family_(sink),
+      files_(sink),
+      stacks_(sink) {
+  const std::optional<event::Tid> main = find_main_thread(beginning);
+  main_tid_known_ = main.has_value();
+  main_tid_ = main.value_or(kStandInTid);
+  sink_.on_meta("backend", "import");
+  sink_.on_meta("import.format", "strace");
+  sink_.on_meta("import.log", name_);
+}
+
+Result<void> LogImporter::line(std::string_view line) {
+  ++summary_.lines;
+  summary_.bytes += line.size() + 1;
+  if (summary_.lines % kLinesBetweenChecks == 0) {
+    if (sink_.failed()) return fail(name_, "the recording cannot be written");
+    if (options_.keep_going && !options_.keep_going(summary_.bytes)) {
+      return fail(name_, "the import was interrupted");
+    }
+  }
+  if (line.size() > kLongestLine) [[unlikely]] {
+    ++too_long_;
+    return malformed(kLongestLine, "the line is longer than 1 MiB");
+  }
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (line.starts_with(" > ")) {
+    if (!stacks_.add_frame(line)) return malformed(3, "expected a stack frame");
+    return {};
+  }
+  flush_call();
+  if (line.empty() || line.front() == '#' || trim(line).empty()) return {};
+
+  if (line.ends_with(kAttached)) [[unlikely]] {
+    const std::size_t at = line.rfind(kProcess);
+    if (at != std::string_view::npos) return attached_line(line, at);
+  }
+  if (!interrupted_pending_) return whole_line(line);
+
+  interrupted_pending_ = false;
+  if (line.front() != ' ' && line.front() != ',' && line.front() != ')') {
+    FT_TRY_VOID(malformed(0, "the line before it was cut off"));
+    return whole_line(line);
+  }
+  std::string joined = std::move(interrupted_);
+  joined += line;
+  interrupted_.clear();
+  return whole_line(joined);
+}
+
+Result<void> LogImporter::attached_line(std::string_view line, std::size_t at) {
+  std::string_view number = line.substr(at + kProcess.size());
+  number.remove_suffix(kAttached.size());
+  const auto tid = parse_integer<std::uint32_t>(number);
+  if (!tid || *tid == 0 || *tid > kLargestPid) return malformed(at, "not the number of a process");
+  if (at > 0) {
+    // strace was in the middle of a call's line; the rest of it follows.
+    interrupted_.assign(line.substr(0, at));
+    interrupted_pending_ = true;
+  }
+  ++understood_;
+  // The call being written is the clone that made it, if it is one.
+  Scanner scanner(line.substr(0, at));
+  LinePrefix prefix;
+  if (at > 0 && read_prefix(scanner, prefix) && kind_of(scanner) == LineKind::Call) {
+    const std::string_view body = scanner.rest();
+    const event::SyscallShape* shape = CallParser::find_followed(CallParser::take_name(scanner));
+    if (shape && makes_tasks(shape->number)) {
+      const event::Tid parent = prefix.tid != 0 ? prefix.tid : main_tid_;
+      Task& task = family_.task(parent, timeline_.now(), FirstLine::Other);
+      family_.cloned(task, static_cast<event::Tid>(*tid), (clone_flags(body) & kCloneThread) != 0,
+                     timeline_.now());
+      return {};
+    }
+  }
+  family_.task(static_cast<event::Tid>(*tid), timeline_.now(), FirstLine::Attached);
+  return {};
+}
+
+Task& LogImporter::task_of(const LinePrefix& prefix, const Scanner& scanner, LineKind kind,
+                           Nanoseconds ts) {
+  event::Tid tid = prefix.tid;
+  if (tid == 0) {
+    // Without -f there is one thread; with it, strace stops naming the last one left.
+    Task* last_left = family_.only_live_task();
+    tid = last_left ? last_left->thread.tid : main_tid_;
+  }
+  if (Task* known = family_.find(tid)) [[likely]]
+    return *known;
+  FirstLine first = FirstLine::Other;
+  const std::string_view rest = scanner.rest();
+  if (kind == LineKind::Call && (rest.starts_with("execve(") || rest.starts_with("brk(NULL)"))) {
+    first = FirstLine::FreshImage;
+  }
+  return family_.task(tid, ts, first);
+}
+
+Result<void> LogImporter::whole_line(std::string_view line) {
+  Scanner scanner(line);
+  LinePrefix prefix;
+  if (!read_prefix(scanner, prefix)) {
+    return malformed(scanner.offset(), "not the start of a line of strace's");
+  }
+  const LineKind kind = kind_of(scanner);
+  if (kind == LineKind::Malformed) {
+    return malformed(scanner.offset(), "expected a system call, a signal or an exit");
+  }
+  if (kind == LineKind::Note) {
+    ++understood_;
+    return {};
+  }
+  if (kind == LineKind::Call) {
+    // Nothing else may make a thread known: text that is no strace output looks like anything.
+    const std::string_view rest = scanner.rest();
+    const std::size_t open = rest.find('(');
+    if (open == std::string_view::npos || (rest.find(" = ", open) == std::string_view::npos &&
+                                           !rest.ends_with(kUnfinished.substr(1)))) {
+      return malformed(scanner.offset(), "expected a system call");
+    }
+  }
+  const Nanoseconds ts = timeline_.advance(prefix);
+  Task& task = task_of(prefix, scanner, kind, ts);
+  if (!prefix.comm.empty()) family_.renamed(task, unescape(prefix.comm));
+
+  switch (kind) {
+    case LineKind::Call:
+      return call_line(scanner, task, ts);
+    case LineKind::Resumed:
+      return resumed_line(scanner, task);
+    case LineKind::Exit:
+      return exit_line(scanner, task, ts);
+    case LineKind::Signal:
+      ++signals_;
+      ++understood_;
+      return {};
+    default:
+      return malformed(scanner.offset(), "expected a system call");
+  }
+}
+
+Result<void> LogImporter::call_line(Scanner& scanner, Task& task, Nanoseconds ts) {
+  const std::string_view body = scanner.rest();
+  if (!body.ends_with(kUnfinished.substr(1))) return finished_call(scanner, task, ts);
+  const char* start = scanner.position();
+  const std::string_view name = CallParser::take_name(scanner);
+  if (name.empty()) return malformed(scanner.offset(), "expected a system call");
+  ++understood_;
+  if (!CallParser::find_followed(name)) {
+    skipped(name);
+    return {};
+  }
+  scanner.move_to(start);
+  begin_unfinished(body, task, ts);
+  return {};
+}
+
+void LogImporter::begin_unfinished(std::string_view body, Task& task, Nanoseconds ts) {
+  if (task.in_call) ++never_resumed_;
+  body.remove_suffix(kUnfinished.size() - 1);
+  if (body.ends_with(' ')) body.remove_suffix(1);
+  task.in_call = true;
+  task.call_ts = ts;
+  task.unfinished.assign(body);
+  Scanner scanner(body);
+  const event::SyscallShape* shape = CallParser::find_followed(CallParser::take_name(scanner));
+  if (shape && makes_tasks(shape->number)) {
+    family_.begin_clone(task, (clone_flags(body) & kCloneThread) != 0);
+  }
+}
+
+Result<void> LogImporter::resumed_line(Scanner& scanner, Task& task) {
+  scanner.advance(5);  // "<... "
+  const std::string_view rest = scanner.rest();
+  const std::size_t end = rest.find(" resumed>");
+  if (end == std::string_view::npos) return malformed(scanner.offset(), "expected 'resumed>'");
+  const std::string_view name = rest.substr(0, end);
+  if (!CallParser::find_followed(name)) {
+    ++understood_;
+    return {};
+  }
+  if (!task.in_call || !std::string_view(task.unfinished).starts_with(name) ||
+      !std::string_view(task.unfinished).substr(name.size()).starts_with('(')) {
+    ++resumed_alone_;
+    ++understood_;
+    return {};
+  }
+  task.in_call = false;
+  scratch_.assign(task.unfinished);
+  scratch_ += rest.substr(end + 9);
+  Scanner joined(scratch_);
+  return finished_call(joined, task, task.call_ts);
+}
+
+Result<void> LogImporter::finished_call(Scanner& scanner, Task& task, Nanoseconds ts) {
+  ParsedCall call;
+  const char* start = scanner.position();
+  switch (parser_.parse(scanner, call)) {
+    case CallOutcome::Malformed:
+      return malformed(scanner.offset(), parser_.problem());
+    case CallOutcome::NotFollowed:
+      scanner.move_to(start);
+      skipped(CallParser::take_name(scanner));
+      ++understood_;
+      return {};
+    case CallOutcome::Whole:
+      break;
+  }
+  ++understood_;
+  tell(call, task, ts);
+  return {};
+}
+
+void LogImporter::tell(const ParsedCall& call, Task& task, Nanoseconds ts) {
+  const SyscallNumber number = call.shape->number;
+  if (call.unknown_flag) [[unlikely]]
+    ++unknown_flags_;
+  if (call.dur != event::kUnknownDuration) durations_seen_ = true;
+  if (call.shape->call_class == event::SyscallClass::Process) [[unlikely]] {
+    tell_lifecycle(call, task, ts);
+  }
+  held_ = true;
+  held_call_.ts = ts;
+  held_call_.dur = call.dur;
+  held_call_.tid = task.thread.tid;
+  held_call_.pid = task.thread.pid;
+  held_call_.number = number;
+  held_call_.finished = call.finished;
+  held_call_.stack = event::kNoStack;
+  held_call_.args = call.args;
+  held_call_.ret = call.ret;
+  held_call_.file = event::kNoFile;
+  if (event::returns_descriptor(number)) {
+    // The file that the call made: there is no descriptor before.
+    if (!call.result_file.empty()) {
+      held_call_.file = files_.id_of(call.result_file, call.result_file_deleted);
+    }
+  } else if (!call.file.empty()) {
+    held_call_.file = files_.id_of(call.file, call.file_deleted);
+  }
+}
+
+void LogImporter::tell_lifecycle(const ParsedCall& call, Task& task, Nanoseconds ts) {
+  const SyscallNumber number = call.shape->number;
+  if (makes_tasks(number)) {
+    family_.end_clone(task);
+    std::uint64_t flags = call.args[0];
+    if (number == SyscallNumber::Clone3) flags = clone_flags(call.text[0]);
+    if (number == SyscallNumber::Fork || number == SyscallNumber::Vfork) flags = 0;
+    if (call.finished && call.ret > 0 && call.ret <= static_cast<std::int64_t>(kLargestPid)) {
+      family_.cloned(task, static_cast<event::Tid>(call.ret), (flags & kCloneThread) != 0, ts);
+    }
+  } else if (executes(number) && call.finished && call.ret == 0) {
+    const std::size_t path = number == SyscallNumber::Execve ? 0 : 1;
+    family_.executed(task, ts, quoted_string(call.text[path]), quoted_array(call.text[path + 1]));
+  } else if (number == SyscallNumber::Prctl && call.text[1].starts_with('"') && call.ret == 0 &&
+             call.args[0] == kSetName) {
+    std::string name = quoted_string(call.text[1]);
+    if (name.ends_with("...")) name.resize(name.size() - 3);  // the kernel cuts it there too
+    family_.renamed(task, std::move(name));
+  }
+}
+
+void LogImporter::flush_call() {
+  if (!held_) {
+    stacks_.discard();
+    return;
+  }
+  held_ = false;
+  if (stacks_.reading()) {
+    stacks_seen_ = true;
+    held_call_.stack = stacks_.finish(held_call_.pid);
+  }
+  ++summary_.calls;
+  sink_.on_syscall(held_call_);
+}
+
+Result<void> LogImporter::exit_line(const Scanner& scanner, Task& task, Nanoseconds ts) {
+  const std::string_view rest = scanner.rest();
+  std::string_view words = rest.substr(4);
+  if (!words.ends_with(" +++")) return malformed(scanner.offset(), "expected '+++' at the end");
+  words.remove_suffix(4);
+  if (words.starts_with("superseded by execve in pid ")) {
+    const auto by = parse_integer<std::int32_t>(words.substr(28));
+    if (!by) return malformed(scanner.offset() + 32, "not the number of a thread");
+    ++understood_;
+    family_.superseded(task, *by, ts);
+    return {};
+  }
+  const std::optional<std::int32_t> status = wait_status_of(words);
+  if (!status) return malformed(scanner.offset() + 4, "expected how it ended");
+  ++understood_;
+  if (task.in_call) {
+    // It died in the call; what strace wrote of it is told as never finished.
+    task.in_call = false;
+    scratch_ = task.unfinished + kUnfinished.data() + ") = ?";
+    Scanner unfinished(scratch_);
+    ParsedCall call;
+    if (parser_.parse(unfinished, call) == CallOutcome::Whole) tell(call, task, task.call_ts);
+    flush_call();
+  }
+  family_.exited(task, ts, *status);
+  return {};
+}
+
+void LogImporter::skipped(std::string_view name) {
+  ++summary_.skipped;
+  if (last_skipped_count_ && name == last_skipped_) {
+    ++*last_skipped_count_;
+    return;
+  }
+  auto it = summary_.skipped_by_name.find(name);
+  if (it == summary_.skipped_by_name.end()) {
+    const bool room = summary_.skipped_by_name.size() < kNamesKept && name.size() <= 64;
+    it = summary_.skipped_by_name.emplace(room ? name : std::string_view("other"), 0).first;
+  }
+  ++it->second;
+  last_skipped_ = it->first;
+  last_skipped_count_ = &it->second;
+}
+
+Result<void> LogImporter::malformed(std::size_t column, const char* why) {
+  std::string position = fmt::format("{}:{}:{}", name_, summary_.lines, column + 1);
+  if (options_.strictness == Strictness::Strict) {
+    return fail(std::move(position), why, "without --strict such lines are counted and left out");
+  }
+  ++summary_.malformed;
+  if (positions_.size() < kPositionsKept) {
+    positions_.push_back(fmt::format("{} {}", position, why));
+  }
+  return {};
+}
+
+Result<ImportSummary> LogImporter::finish() {
+  if (interrupted_pending_) FT_TRY_VOID(malformed(0, "the log ends inside a line"));
+  flush_call();
+  if (understood_ == 0) {
+    const std::string where = positions_.empty() ? name_ : positions_.front();
+    return fail(where,
+                summary_.malformed == 0 ? "the log is empty" : "no line of it is strace output",
+                "give the file that strace wrote with -o, or its standard error");
+  }
+  for (Task* task : family_.unfinished_tasks()) {
+    ++never_resumed_;
+    scratch_ = task->unfinished + kUnfinished.data() + ") = ?";
+    Scanner unfinished(scratch_);
+    ParsedCall call;
+    if (parser_.parse(unfinished, call) == CallOutcome::Whole) {
+      tell(call, *task, task->call_ts);
+      flush_call();
+    }
+  }
+  if (sink_.failed()) return fail(name_, "the recording cannot be written");
+  summary_.threads = family_.threads();
+  summary_.processes = family_.processes();
+  tell_meta();
+  tell_losses();
+  return summary_;
+}
+
+}  // namespace ft::capture::strace

@@ -1,0 +1,93 @@
+// Scanner walks over one line of a log. It never reads past the end: peek() there is '\0'.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace ft::capture::strace {
+
+class Scanner {
+ public:
+  explicit Scanner(std::string_view line)
+      : begin_(line.data()), at_(line.data()), end_(line.data() + line.size()) {}
+
+  bool done() const { return at_ == end_; }
+  char peek() const { return at_ == end_ ? '\0' : *at_; }
+  char peek_at(std::size_t ahead) const {
+    return ahead < static_cast<std::size_t>(end_ - at_) ? at_[ahead] : '\0';
+  }
+  void advance() { at_ += at_ != end_; }
+  // REQUIRES: count characters are left.
+  void advance(std::size_t count) { at_ += count; }
+
+  const char* position() const { return at_; }
+  void move_to(const char* position) { at_ = position; }
+  // 0-based, for messages.
+  std::size_t offset() const { return static_cast<std::size_t>(at_ - begin_); }
+  std::string_view rest() const { return {at_, static_cast<std::size_t>(end_ - at_)}; }
+  std::string_view since(const char* start) const {
+    return {start, static_cast<std::size_t>(at_ - start)};
+  }
+
+  bool take(char c) {
+    if (at_ == end_ || *at_ != c) return false;
+    ++at_;
+    return true;
+  }
+
+  bool take(std::string_view text) {
+    if (!rest().starts_with(text)) return false;
+    at_ += text.size();
+    return true;
+  }
+
+  void skip_blanks() {
+    while (at_ != end_ && *at_ == ' ') ++at_;
+  }
+
+  static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+  // Decimal digits; false where there is none or the value does not fit.
+  bool take_decimal(std::uint64_t& value) {
+    const char* start = at_;
+    std::uint64_t sum = 0;
+    while (at_ != end_ && is_digit(*at_)) {
+      const auto digit = static_cast<std::uint64_t>(*at_ - '0');
+      if (at_ - start >= 19 && sum > (UINT64_MAX - digit) / 10) return false;
+      sum = sum * 10 + digit;
+      ++at_;
+    }
+    value = sum;
+    return at_ != start;
+  }
+
+  // Hexadecimal digits without "0x", at most 16 that count.
+  bool take_hex(std::uint64_t& value) {
+    const char* start = at_;
+    std::uint64_t sum = 0;
+    while (at_ != end_) {
+      const int digit = hex_digit(*at_);
+      if (digit < 0) break;
+      if (sum >> 60U) return false;
+      sum = (sum << 4U) | static_cast<std::uint64_t>(digit);
+      ++at_;
+    }
+    value = sum;
+    return at_ != start;
+  }
+
+  static int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+  }
+
+ private:
+  const char* begin_;
+  const char* at_;
+  const char* end_;
+};
+
+}  // namespace ft::capture::strace
