@@ -3,7 +3,10 @@ add_library(ft_options INTERFACE)
 target_include_directories(ft_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(ft_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
-  -Woverloaded-virtual -Wimplicit-fallthrough -Werror -fno-omit-frame-pointer)
+  -Woverloaded-virtual -Wimplicit-fallthrough
+  # Designated initializers that leave out members with a default are our idiom.
+  -Wno-missing-field-initializers
+  -Werror -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # libstdc++ 12's own stable_sort uses what it has itself marked deprecated.
   target_compile_options(ft_options INTERFACE -Wno-deprecated-declarations)
