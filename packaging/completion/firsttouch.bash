@@ -31,7 +31,11 @@ _firsttouch_values() {
   esac
 }
 
+# Offers what compgen makes of the arguments.
 _firsttouch_reply() { mapfile -t COMPREPLY < <(compgen "$@" -- "$_firsttouch_word"); }
+
+# The words are paths: bash quotes them and marks folders. Fails where nothing is being completed.
+_firsttouch_filenames() { compopt -o filenames 2>/dev/null || true; }
 
 # Recordings, and folders that may hold some.
 _firsttouch_recordings() {
@@ -39,12 +43,12 @@ _firsttouch_recordings() {
     compgen -f -X '!*.ft' -- "$_firsttouch_word"
     compgen -d -- "$_firsttouch_word"
   )
-  compopt -o filenames 2>/dev/null
+  _firsttouch_filenames
 }
 
 _firsttouch_value() {
   case $1 in
-    file) _firsttouch_reply -f && compopt -o filenames 2>/dev/null ;;
+    file) _firsttouch_reply -f && _firsttouch_filenames ;;
     user) _firsttouch_reply -u ;;
     pid) _firsttouch_reply -W "$(cd /proc && echo [0-9]*)" ;;
     any) COMPREPLY=() ;;
@@ -59,22 +63,26 @@ _firsttouch_target() {
   elif (($1 == COMP_CWORD)); then
     _firsttouch_reply -c
   else
-    _firsttouch_reply -f && compopt -o filenames 2>/dev/null
+    _firsttouch_reply -f && _firsttouch_filenames
   fi
 }
 
 # Sets _firsttouch_at to the index of the first word that is neither the command, nor an option, nor
 # an option's value; 0 if there is none yet.
 _firsttouch_find_operand() {
-  local at=$2 command=$1
+  local command=$1 at=$2 option
   _firsttouch_at=0
   while ((at < COMP_CWORD)); do
-    case ${COMP_WORDS[at]} in
+    option=${COMP_WORDS[at]}
+    case $option in
       --) _firsttouch_at=$((at + 1)) && return ;;
-      -*) [[ ${COMP_WORDS[at + 1]} != "=" ]] || at=$((at + 1)) ;;&
-      -*) [[ -z $(_firsttouch_values "$command" "${COMP_WORDS[at]}") ]] || at=$((at + 1)) ;;
+      -*) ;;
       *) _firsttouch_at=$at && return ;;
     esac
+    if [[ -n $(_firsttouch_values "$command" "$option") ]]; then
+      [[ ${COMP_WORDS[at + 1]} != "=" ]] || at=$((at + 1))
+      at=$((at + 1))
+    fi
     at=$((at + 1))
   done
 }
