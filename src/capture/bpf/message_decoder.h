@@ -1,0 +1,111 @@
+// MessageDecoder turns the probes' messages into events: numbers stacks and files, keeps the list of
+// processes and threads, and remembers the marks of the JVM's life for its phases.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/units.h"
+#include "capture/bpf/messages.h"
+#include "capture/bpf/probes.h"
+#include "event/sink.h"
+
+namespace ft::capture::bpf {
+
+// A stack that only the dwarf unwinder can read: registers and a copy of the memory above the stack
+// pointer, taken at a system call.
+struct StackCopy {
+  event::StackId stack = event::kNoStack;
+  event::Pid pid = 0;
+  Nanoseconds ts = 0;
+  std::uint64_t registers[17] = {};  // DWARF numbers 0..16
+  std::vector<std::byte> memory;     // from registers[7], the stack pointer, upwards
+};
+
+// When things happened in the life of one process; kStillThere: not (yet).
+struct ProcessMarks {
+  Nanoseconds exec = event::kStillThere;
+  Nanoseconds libjvm_mapped = event::kStillThere;
+  Nanoseconds vm_init_begin = event::kStillThere;
+  Nanoseconds vm_init_end = event::kStillThere;
+  Nanoseconds first_gc = event::kStillThere;
+  Nanoseconds vm_shutdown = event::kStillThere;
+  std::uint64_t exec_faults = 0;  // the leader's fault count at its first exec
+  std::string libjvm;
+};
+
+class MessageDecoder {
+ public:
+  struct Hooks {
+    std::function<void(event::Pid, const std::string& path)> on_libjvm;
+    std::function<void(event::Pid)> on_vm_initialised;
+    std::function<void(StackCopy)> on_stack_copy;
+    std::function<std::int8_t(std::uint64_t pfn)> node_of;
+  };
+
+  // `start`: CLOCK_MONOTONIC at ts 0.
+  MessageDecoder(Nanoseconds start, PageFrames frames, event::EventSink& sink, Hooks hooks);
+
+  // One message from the ring. A message that is not understood is counted, never trusted.
+  void decode(std::span<const std::byte> message);
+
+  // What existed before the recording (-p): its start was not seen.
+  void add_process(const event::Process& process, Nanoseconds start_ts);
+  void add_thread(const event::Thread& thread);
+
+  // Marks of a process, for its phases; nullptr where it was never seen.
+  const ProcessMarks* marks_of(event::Pid pid) const;
+  std::optional<Nanoseconds> end_of(event::Pid pid) const;
+
+  std::uint64_t messages_not_understood() const { return not_understood_; }
+  std::uint64_t faults() const { return faults_; }
+
+ private:
+  struct LiveProcess {
+    event::Process process;
+    int threads = 0;
+  };
+
+  Nanoseconds at(std::uint64_t monotonic) const;
+  template <typename Message>
+  const Message* as(std::span<const std::byte> message);
+
+  void decode_faults(std::span<const std::byte> message);
+  void decode_syscall(std::span<const std::byte> message);
+  void decode_fork(const ft_fork& message);
+  void decode_exec(std::span<const std::byte> message);
+  void decode_exit(const ft_exit& message);
+  void decode_rename(const ft_rename& message);
+  void decode_alloc(const ft_alloc& message);
+  void decode_mark(const ft_mark& message);
+  void decode_aux_mapper(const ft_aux_mapper& message);
+
+  event::StackId intern_stack(event::Pid pid, std::span<const std::uint64_t> frames,
+                              bool truncated);
+  event::FileId intern_file(const std::string& path, std::uint64_t device, std::uint64_t inode);
+  event::PageAlloc block(std::uint64_t page, unsigned order, unsigned migratetype,
+                         std::uint32_t gfp) const;
+
+  Nanoseconds start_;
+  PageFrames frames_;
+  event::EventSink& sink_;
+  Hooks hooks_;
+  std::map<event::Pid, LiveProcess> processes_;
+  std::map<event::Tid, event::Thread> threads_;
+  std::map<event::Pid, ProcessMarks> marks_;
+  std::unordered_map<std::string, event::StackId> stack_ids_;
+  std::unordered_map<std::string, event::FileId> file_ids_;
+  std::vector<event::Fault> batch_;
+  std::uint64_t not_understood_ = 0;
+  std::uint64_t faults_ = 0;
+  int aux_mappers_ = 0;
+};
+
+}  // namespace ft::capture::bpf

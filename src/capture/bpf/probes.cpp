@@ -1,0 +1,402 @@
+#include "capture/bpf/probes.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/perf_event.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstdarg>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "event/syscall_table.h"
+
+using u8 = std::uint8_t;
+using u32 = std::uint32_t;
+using u64 = std::uint64_t;
+#include "probes.skel.h"
+
+namespace ft::capture::bpf {
+
+namespace {
+
+constexpr std::size_t kMostSlots = 65536;
+constexpr int kSelfTestPages = 16;
+constexpr Nanoseconds kLockWaitThreshold = 1000;
+
+// What libbpf had to say, kept for the error message.
+thread_local std::string libbpf_said;
+
+int keep_message(libbpf_print_level level, const char* format, std::va_list arguments) {
+  if (level != LIBBPF_WARN) return 0;
+  std::array<char, 512> line{};
+  const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
+  if (libbpf_said.size() < 4096) libbpf_said += line.data();
+  return length;
+}
+
+std::string first_line(std::string_view text) {
+  return std::string(trim(text.substr(0, text.find('\n'))));
+}
+
+std::size_t round_up_to_power_of_two(std::size_t bytes) { return std::bit_ceil(bytes); }
+
+// An array map the recorder reads and writes in place.
+template <typename T>
+class MappedArray {
+ public:
+  MappedArray() = default;
+  MappedArray(const MappedArray&) = delete;
+  MappedArray& operator=(const MappedArray&) = delete;
+  ~MappedArray() {
+    if (values_) ::munmap(values_, bytes_);
+  }
+
+  Result<void> map(int fd, std::size_t count) {
+    static_assert(sizeof(T) % 8 == 0, "the kernel pads values to 8 bytes");
+    bytes_ = (count * sizeof(T) + kPageSize - 1) / kPageSize * kPageSize;
+    void* at = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED) return fail_errno("mapping the probes' state", errno);
+    values_ = static_cast<T*>(at);
+    count_ = count;
+    return {};
+  }
+
+  std::span<T> values() const { return {values_, count_}; }
+
+ private:
+  T* values_ = nullptr;
+  std::size_t count_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+std::size_t slot_count() {
+  const auto text = read_file("/proc/sys/kernel/pid_max");
+  const auto pid_max = text ? parse_integer<std::size_t>(trim(*text)) : std::nullopt;
+  return std::min(std::bit_ceil(pid_max.value_or(kMostSlots)), kMostSlots);
+}
+
+Result<Fd> open_software_event(std::uint64_t config, int cpu) {
+  perf_event_attr attr{};
+  attr.type = PERF_TYPE_SOFTWARE;
+  attr.size = sizeof(attr);
+  attr.config = config;
+  attr.sample_period = 1;
+  const long fd = ::syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+  if (fd < 0) {
+    return fail_errno("opening a perf software event", errno,
+                      "firsttouch doctor says what is missing");
+  }
+  return Fd(static_cast<int>(fd));
+}
+
+}  // namespace
+
+struct Probes::State {
+  ~State() {
+    detach();
+    if (ring) ring_buffer__free(ring);
+    if (skeleton) probes__destroy(skeleton);
+  }
+
+  void detach() {
+    for (bpf_link* link : links) bpf_link__destroy(link);
+    links.clear();
+    if (skeleton) probes__detach(skeleton);
+  }
+
+  Result<void> load(const Options& options);
+  Result<void> attach();
+  Result<void> attach_perf(bpf_program* program, std::uint64_t config);
+  bool self_test();
+  ft_slot* slot_of(std::int32_t tid) {
+    return &slots.values()[static_cast<std::size_t>(tid) & (slots.values().size() - 1)];
+  }
+  void reset_counters();
+
+  probes* skeleton = nullptr;
+  ring_buffer* ring = nullptr;
+  std::size_t ring_bytes = 0;
+  MappedArray<ft_slot> slots;
+  MappedArray<ft_fault_batch> batches;
+  std::vector<bpf_link*> links;
+  std::vector<std::string> missing;
+  FaultEnd fault_end = FaultEnd::MemcgCount;
+  PageFrames frames;
+  const std::function<void(std::span<const std::byte>)>* visit = nullptr;
+};
+
+namespace {
+
+// A tracepoint this kernel does not have must not keep the other programs from loading.
+bool kernel_has(const btf* kernel, std::string_view tracepoint) {
+  const std::string name = fmt::format("btf_trace_{}", tracepoint);
+  return btf__find_by_name_kind(kernel, name.c_str(), BTF_KIND_TYPEDEF) > 0;
+}
+
+}  // namespace
+
+Result<void> Probes::State::load(const Options& options) {
+  libbpf_set_print(keep_message);
+  libbpf_said.clear();
+  skeleton = probes__open();
+  if (!skeleton) return fail("opening the BPF programs", first_line(libbpf_said));
+
+  const int cpus = libbpf_num_possible_cpus();
+  const std::size_t slots_wanted = slot_count();
+  ring_bytes = round_up_to_power_of_two(std::max<std::size_t>(options.ring_bytes, kPageSize));
+  for (const event::SyscallShape& shape : event::followed_syscalls()) {
+    skeleton->rodata->followed[static_cast<std::size_t>(shape.number)] = 1;
+  }
+  skeleton->rodata->slot_mask = static_cast<u32>(slots_wanted - 1);
+  skeleton->rodata->stack_copy_bytes = std::min<u64>(options.stack_copy_bytes, FT_STACK_COPY_BYTES);
+  skeleton->rodata->lock_wait_threshold = kLockWaitThreshold;
+  bpf_map__set_max_entries(skeleton->maps.ring, static_cast<u32>(ring_bytes));
+  bpf_map__set_max_entries(skeleton->maps.slots, static_cast<u32>(slots_wanted));
+  bpf_map__set_max_entries(skeleton->maps.fault_batches, static_cast<u32>(cpus));
+  bpf_map__set_max_entries(skeleton->maps.stack_scratches,
+                           options.stack_copy_bytes ? static_cast<u32>(cpus) : 1);
+
+  btf* kernel = btf__load_vmlinux_btf();
+  if (!kernel) {
+    return fail("reading the kernel's type information", "no /sys/kernel/btf/vmlinux",
+                "a kernel built with CONFIG_DEBUG_INFO_BTF is needed, or --backend ptrace");
+  }
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton->obj) {
+    std::string_view section = bpf_program__section_name(program);
+    constexpr std::string_view kPrefix = "tp_btf/";
+    if (!section.starts_with(kPrefix)) continue;
+    section.remove_prefix(kPrefix.size());
+    if (kernel_has(kernel, section)) continue;
+    bpf_program__set_autoload(program, false);
+    if (section == "count_memcg_events") fault_end = FaultEnd::PerfEvent;
+    else missing.push_back(fmt::format("{}: this kernel has no such tracepoint", section));
+  }
+  btf__free(kernel);
+  bpf_program__set_autoload(skeleton->progs.page_alloc, options.page_allocations);
+  bpf_program__set_autoload(skeleton->progs.mmap_lock_asked, options.lock_waits);
+  bpf_program__set_autoload(skeleton->progs.mmap_lock_got, options.lock_waits);
+
+  // Kernels before 5.11 charge maps to this limit; raising it is harmless elsewhere.
+  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+  rlimit before{};
+  ::getrlimit(RLIMIT_MEMLOCK, &before);
+  ::setrlimit(RLIMIT_MEMLOCK, &unlimited);
+  const int error = probes__load(skeleton);
+  ::setrlimit(RLIMIT_MEMLOCK, &before);
+  if (error) {
+    return fail("loading the BPF programs",
+                fmt::format("{} [{}]", std::strerror(-error), first_line(libbpf_said)),
+                "run as root, or use --backend ptrace; firsttouch doctor says more");
+  }
+  FT_TRY_VOID(slots.map(bpf_map__fd(skeleton->maps.slots), slots_wanted));
+  FT_TRY_VOID(batches.map(bpf_map__fd(skeleton->maps.fault_batches),
+                          static_cast<std::size_t>(cpus)));
+  const auto on_message = [](void* context, void* data, std::size_t size) {
+    auto* state = static_cast<State*>(context);
+    (*state->visit)({static_cast<const std::byte*>(data), size});
+    return 0;
+  };
+  ring = ring_buffer__new(bpf_map__fd(skeleton->maps.ring), on_message, this, nullptr);
+  if (!ring) return fail_errno("mapping the event buffer", errno);
+  return {};
+}
+
+Result<void> Probes::State::attach_perf(bpf_program* program, std::uint64_t config) {
+  for (int cpu = 0; cpu < libbpf_num_possible_cpus(); ++cpu) {
+    auto event = open_software_event(config, cpu);
+    if (!event && cpu > 0) continue;  // an offline CPU
+    if (!event) return std::unexpected(event.error());
+    bpf_link* link = bpf_program__attach_perf_event(program, event->release());
+    if (!link) return fail_errno("attaching to page-fault events", errno);
+    links.push_back(link);
+  }
+  return {};
+}
+
+Result<void> Probes::State::attach() {
+  if (probes__attach(skeleton) != 0) {
+    return fail_errno("attaching the probes", errno, first_line(libbpf_said));
+  }
+  FT_TRY_VOID(attach_perf(skeleton->progs.major_fault, PERF_COUNT_SW_PAGE_FAULTS_MAJ));
+  if (fault_end == FaultEnd::MemcgCount && self_test()) return {};
+  // Memory control groups are switched off, or count otherwise: perf sees the same moment.
+  fault_end = FaultEnd::PerfEvent;
+  FT_TRY_VOID(attach_perf(skeleton->progs.minor_fault, PERF_COUNT_SW_PAGE_FAULTS_MIN));
+  if (self_test()) return {};
+  return fail("testing the probes on the recorder itself", "page faults were not seen to end",
+              "please report this, with the output of firsttouch doctor");
+}
+
+// Touches a few pages itself and looks whether each was seen, start and end. That also tells which
+// struct page belongs to which frame, which nothing else does without kernel symbols.
+bool Probes::State::self_test() {
+  constexpr std::size_t kBytes = kSelfTestPages * kPageSize;
+  void* at = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED) return false;
+  ::madvise(at, kBytes, MADV_NOHUGEPAGE);
+  auto* bytes = static_cast<volatile char*>(at);
+
+  const auto tid = static_cast<std::int32_t>(::gettid());
+  ft_slot* slot = slot_of(tid);
+  FT_CHECK(slot->tid == 0);
+  reset_counters();
+  slot->pid = static_cast<u32>(::getpid());
+  slot->state = FT_SLOT_IDLE;
+  __atomic_store_n(&slot->tid, static_cast<u32>(tid), __ATOMIC_RELEASE);
+  for (std::size_t page = 0; page < kSelfTestPages; ++page) bytes[page * kPageSize] = 1;
+  __atomic_store_n(&slot->tid, 0U, __ATOMIC_RELEASE);
+
+  // Every touch but the last was handed on to a batch.
+  std::vector<ft_fault> seen;
+  for (const ft_fault_batch& batch : batches.values()) {
+    seen.insert(seen.end(), batch.faults, batch.faults + batch.count);
+  }
+  if (slot->state == FT_SLOT_DONE) seen.push_back(slot->fault);
+  const auto start = reinterpret_cast<std::uint64_t>(at);
+  std::erase_if(seen, [&](const ft_fault& fault) {
+    return fault.addr < start || fault.addr >= start + kBytes ||
+           (fault.flags & FT_FAULT_UNFINISHED) != 0;
+  });
+  const bool all_seen = seen.size() == kSelfTestPages;
+
+  const Fd pagemap(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> page_and_pfn;
+  for (const ft_fault& fault : seen) {
+    std::uint64_t entry = 0;
+    const auto offset = static_cast<off_t>(fault.addr / kPageSize * sizeof(entry));
+    if (::pread(pagemap.get(), &entry, sizeof(entry), offset) != sizeof(entry)) break;
+    const std::uint64_t pfn = entry & ((1ULL << 55U) - 1);
+    if (pfn != 0 && fault.page != 0) page_and_pfn.emplace_back(fault.page, pfn);
+  }
+  frames = {};
+  std::ranges::sort(page_and_pfn, {}, [](const auto& pair) { return pair.second; });
+  if (page_and_pfn.size() >= 2 && page_and_pfn.back().second != page_and_pfn.front().second) {
+    const std::uint64_t size = (page_and_pfn.back().first - page_and_pfn.front().first) /
+                               (page_and_pfn.back().second - page_and_pfn.front().second);
+    const std::uint64_t base = page_and_pfn.front().first - page_and_pfn.front().second * size;
+    const bool consistent = std::ranges::all_of(page_and_pfn, [&](const auto& pair) {
+      return size != 0 && base + pair.second * size == pair.first;
+    });
+    if (consistent) frames = {base, size};
+  }
+
+  slot->state = FT_SLOT_IDLE;
+  reset_counters();
+  ::munmap(at, kBytes);
+  return all_seen;
+}
+
+void Probes::State::reset_counters() {
+  for (ft_fault_batch& batch : batches.values()) batch.count = 0;
+  skeleton->bss->losses = {};
+}
+
+Probes::Probes() : state_(std::make_unique<State>()) {}
+Probes::Probes(Probes&&) noexcept = default;
+Probes& Probes::operator=(Probes&&) noexcept = default;
+Probes::~Probes() = default;
+
+Result<Probes> Probes::load(const Options& options) {
+  Probes probes;
+  FT_TRY_VOID(probes.state_->load(options));
+  FT_TRY_VOID(probes.state_->attach());
+  return probes;
+}
+
+std::span<const std::string> Probes::missing() const { return state_->missing; }
+FaultEnd Probes::fault_end() const { return state_->fault_end; }
+PageFrames Probes::page_frames() const { return state_->frames; }
+
+void Probes::follow(std::int32_t tid, std::int32_t pid, From from) {
+  ft_slot* slot = state_->slot_of(tid);
+  if (slot->tid != 0) {  // two threads of a large process share it
+    state_->skeleton->bss->losses.threads_not_followed++;
+    return;
+  }
+  *slot = {};
+  slot->pid = static_cast<u32>(pid);
+  slot->waits_for_exec = from == From::Exec ? 1 : 0;
+  __atomic_store_n(&slot->tid, static_cast<u32>(tid), __ATOMIC_RELEASE);
+}
+
+Result<void> Probes::mark_jvm(JvmMark mark, std::int32_t pid, const std::string& path,
+                              std::uint64_t file_offset) {
+  const auto& programs = state_->skeleton->progs;
+  bpf_program* program = nullptr;
+  switch (mark) {
+    case JvmMark::VmInitBegin: program = programs.vm_init_begin; break;
+    case JvmMark::VmInitEnd: program = programs.vm_init_end; break;
+    case JvmMark::GcBegin: program = programs.gc_begin; break;
+    case JvmMark::VmShutdown: program = programs.vm_shutdown; break;
+    case JvmMark::AuxMapper: program = programs.aux_mapper; break;
+  }
+  libbpf_said.clear();
+  bpf_link* link = bpf_program__attach_uprobe(program, false, pid, path.c_str(), file_offset);
+  if (!link) {
+    return fail_errno(fmt::format("{}: marking the JVM's phases", path), errno,
+                      first_line(libbpf_said));
+  }
+  state_->links.push_back(link);
+  return {};
+}
+
+std::size_t Probes::consume(const std::function<void(std::span<const std::byte>)>& visit) {
+  state_->visit = &visit;
+  const int count = ring_buffer__consume(state_->ring);
+  state_->visit = nullptr;
+  return count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+void Probes::finish(const std::function<void(std::span<const std::byte>)>& visit) {
+  state_->detach();
+  while (consume(visit) != 0) {
+  }
+  for (ft_fault_batch& batch : state_->batches.values()) {
+    if (batch.count == 0) continue;
+    batch.kind = FT_FAULTS;
+    const std::size_t bytes = offsetof(ft_fault_batch, faults) + batch.count * sizeof(ft_fault);
+    visit({reinterpret_cast<const std::byte*>(&batch), bytes});
+    batch.count = 0;
+  }
+  ft_fault_batch rest{};
+  rest.kind = FT_FAULTS;
+  rest.count = 1;
+  for (ft_slot& slot : state_->slots.values()) {
+    if (slot.tid == 0 || slot.state == FT_SLOT_IDLE || slot.waits_for_exec) continue;
+    if (slot.state == FT_SLOT_FAULTING) slot.fault.flags = FT_FAULT_UNFINISHED;
+    slot.state = FT_SLOT_IDLE;
+    rest.faults[0] = slot.fault;
+    visit({reinterpret_cast<const std::byte*>(&rest),
+           offsetof(ft_fault_batch, faults) + sizeof(ft_fault)});
+  }
+}
+
+const ft_losses& Probes::losses() const { return state_->skeleton->bss->losses; }
+
+std::uint64_t Probes::probes_reentered() const {
+  std::uint64_t total = 0;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, state_->skeleton->obj) {
+    const int fd = bpf_program__fd(program);
+    bpf_prog_info info{};
+    u32 size = sizeof(info);
+    if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0) total += info.recursion_misses;
+  }
+  return total;
+}
+
+}  // namespace ft::capture::bpf

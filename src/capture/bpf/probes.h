@@ -1,0 +1,80 @@
+// Probes is the kernel half of the recorder from the outside: loads the BPF programs, attaches them,
+// marks which threads are followed and hands out what they wrote. Everything is detached when it is
+// destroyed; nothing of it outlives the recorder, however that ends.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/units.h"
+#include "capture/bpf/messages.h"
+
+namespace ft::capture::bpf {
+
+// How the end of a page fault is seen (docs/capture-bpf.md).
+enum class FaultEnd { MemcgCount, PerfEvent };
+
+// Turns the kernel's `struct page *` into a frame number.
+struct PageFrames {
+  std::uint64_t base = 0;         // address of frame 0's struct page; 0: not known
+  std::uint64_t struct_size = 0;  // bytes
+
+  bool known() const { return struct_size != 0; }
+  std::uint64_t pfn_of(std::uint64_t page) const {
+    return known() ? (page - base) / struct_size : 0;
+  }
+};
+
+class Probes {
+ public:
+  struct Options {
+    std::size_t ring_bytes = 0;        // rounded up to a power of two
+    std::size_t stack_copy_bytes = 0;  // 0: frame pointers only
+    bool page_allocations = true;
+    bool lock_waits = true;
+  };
+
+  static Result<Probes> load(const Options& options);
+  Probes(Probes&&) noexcept;
+  Probes& operator=(Probes&&) noexcept;
+  ~Probes();
+
+  // What this kernel does not have: "mm_compaction_end: no such tracepoint". The rest works.
+  std::span<const std::string> missing() const;
+
+  FaultEnd fault_end() const;
+  PageFrames page_frames() const;
+
+  // REQUIRES: tid is not followed yet. `waits_for_exec`: nothing is recorded before its exec.
+  enum class From { Now, Exec };
+  void follow(std::int32_t tid, std::int32_t pid, From from);
+
+  // A breakpoint in a file, felt in that process only.
+  enum class JvmMark { VmInitBegin, VmInitEnd, GcBegin, VmShutdown, AuxMapper };
+  Result<void> mark_jvm(JvmMark mark, std::int32_t pid, const std::string& path,
+                        std::uint64_t file_offset);
+
+  // Passes every message now in the ring to `visit`, oldest first. Returns how many there were.
+  std::size_t consume(const std::function<void(std::span<const std::byte>)>& visit);
+
+  // Detaches everything, then passes on what is left: in the ring, in batches that are not full, in
+  // slots of threads that still live. Nothing comes after it.
+  void finish(const std::function<void(std::span<const std::byte>)>& visit);
+
+  const ft_losses& losses() const;
+  // Times a probe was skipped because it was already running on that CPU.
+  std::uint64_t probes_reentered() const;
+
+ private:
+  Probes();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ft::capture::bpf

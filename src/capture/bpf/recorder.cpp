@@ -1,0 +1,304 @@
+#include "capture/bpf/recorder.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "capture/bpf/libjvm_probe_points.h"
+#include "capture/bpf/loss_report.h"
+#include "capture/bpf/phases.h"
+#include "capture/bpf/probes.h"
+#include "capture/launch.h"
+#include "capture/signals.h"
+#include "capture/stop_request.h"
+#include "capture/target_meta.h"
+#include "capture/target_watch.h"
+#include "host/host_files.h"
+#include "host/maps.h"
+#include "host/pfn_nodes.h"
+#include "host/snapshot.h"
+#include "jvm/installation.h"
+
+namespace ft::capture::bpf {
+
+namespace {
+
+// Often enough that the ring never fills, seldom enough to cost the target nothing.
+constexpr int kPollMilliseconds = 2;
+
+constexpr std::array<std::string_view, 2> kExecSources = {"maps", "status"};
+
+class Recorder {
+ public:
+  Recorder(const RecordOptions& options, event::EventSink& sink)
+      : options_(options), sink_(sink) {}
+
+  Result<RecordResult> run() {
+    auto signals = FT_TRY(RecorderSignals::make());
+    return options_.attach ? attach(signals) : launch(signals);
+  }
+
+ private:
+  Nanoseconds now() const { return monotonic_now() - start_; }
+
+  Result<RecordResult> launch(RecorderSignals& signals);
+  Result<RecordResult> attach(RecorderSignals& signals);
+
+  Result<void> prepare();
+  void mark_jvm(event::Pid pid, const std::string& libjvm, const std::string& readable_path);
+  void snapshot(event::Pid pid, std::string_view moment,
+                std::span<const std::string_view> sources);
+  std::size_t drain();
+  void conclude(event::Pid target);
+
+  const RecordOptions& options_;
+  event::EventSink& sink_;
+  std::optional<Probes> probes_;
+  std::optional<MessageDecoder> decoder_;
+  std::optional<host::PfnNodes> nodes_;
+  std::set<event::Pid> marked_;
+  Nanoseconds start_ = 0;
+  Nanoseconds held_ = 0;
+};
+
+Result<void> Recorder::prepare() {
+  Probes::Options options;
+  options.ring_bytes = options_.ring_bytes;
+  options.stack_copy_bytes = options_.dwarf_stacks ? FT_STACK_COPY_BYTES : 0;
+  probes_ = FT_TRY(Probes::load(options));
+
+  if (auto nodes = host::PfnNodes::read(host::HostFiles())) nodes_ = std::move(*nodes);
+  start_ = monotonic_now();
+  MessageDecoder::Hooks hooks;
+  hooks.on_libjvm = [this](event::Pid pid, const std::string& path) {
+    // Inside a container the path holds only under the process's own root.
+    mark_jvm(pid, path, fmt::format("/proc/{}/root{}", pid, path));
+  };
+  hooks.on_vm_initialised = [this](event::Pid pid) {
+    snapshot(pid, "jvm initialised", host::kProcessSources);
+  };
+  hooks.node_of = [this](std::uint64_t pfn) {
+    const auto node = nodes_ ? nodes_->node_of(pfn) : std::nullopt;
+    return static_cast<std::int8_t>(node.value_or(0));
+  };
+  decoder_.emplace(start_, probes_->page_frames(), sink_, std::move(hooks));
+  return {};
+}
+
+// Without these marks there are fewer phases and G1's tables are told apart by order: worth a notice,
+// not an error.
+void Recorder::mark_jvm(event::Pid pid, const std::string& libjvm,
+                        const std::string& readable_path) {
+  if (!marked_.insert(pid).second) return;
+  const auto complain = [&](const std::string& why) {
+    sink_.on_loss({.kind = "JVM phases",
+                   .count = 1,
+                   .severity = event::LossSeverity::Notice,
+                   .meaning = "marks of the JVM's phases are missing: " + why});
+  };
+  const auto points = find_libjvm_probe_points(readable_path);
+  if (!points) return complain(points.error().message());
+  if (points->empty()) return complain(libjvm + " was built without USDT probes");
+  for (const ProbePoint& point : *points) {
+    const auto marked = probes_->mark_jvm(point.mark, pid, readable_path, point.file_offset);
+    if (!marked) return complain(marked.error().message());
+  }
+}
+
+void Recorder::snapshot(event::Pid pid, std::string_view moment,
+                        std::span<const std::string_view> sources) {
+  host::take_process_snapshot(pid, moment, now(), sources, sink_);
+}
+
+std::size_t Recorder::drain() {
+  return probes_->consume([this](std::span<const std::byte> message) { decoder_->decode(message); });
+}
+
+Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
+  auto child = FT_TRY(
+      HeldChild::make({.command = options_.command, .user = options_.user, .prepare = {}}, signals));
+  FT_TRY_VOID(prepare());
+  const event::Pid target = child.pid();
+  tell_start("bpf", options_.command, start_, sink_);
+  tell(sink_, "target.pid", target);
+  if (const std::string libjvm = libjvm_of_command(options_.command.front()); !libjvm.empty()) {
+    mark_jvm(target, libjvm, libjvm);
+  }
+  host::take_host_snapshot("start", now(), sink_);
+
+  TargetWatch::Hooks hooks;
+  hooks.stops = TargetWatch::Stops::ExecAndExit;
+  hooks.on_exec = [&](pid_t pid) {
+    drain();
+    snapshot(pid, "exec", kExecSources);
+    const ProcessMarks* marks = decoder_->marks_of(pid);
+    if (marks && marks->exec != event::kStillThere) held_ += now() - marks->exec;
+  };
+  hooks.on_exit = [&](pid_t pid, int) {
+    const Nanoseconds began = now();
+    snapshot(pid, "end", host::kProcessSources);
+    held_ += now() - began;
+  };
+  auto watch = FT_TRY(TargetWatch::follow(child, signals, hooks));
+  probes_->follow(target, target, Probes::From::Exec);
+  if (auto failure = FT_TRY(child.release(watch))) {
+    return RecordResult{.exit_status = failure->exit_status(), .not_started = failure->error};
+  }
+  while (!watch.end()) {
+    pollfd wake{.fd = signals.wake_fd(), .events = POLLIN, .revents = 0};
+    ::poll(&wake, 1, kPollMilliseconds);
+    drain();
+    FT_TRY_VOID(watch.step());
+    if (sink_.failed()) break;
+  }
+
+  conclude(target);
+  if (!watch.end()) return RecordResult{};
+  const TargetEnd& end = *watch.end();
+  TargetUsage usage = TargetUsage::of(end.usage);
+  const HeldUsage& held = child.held_usage();
+  usage.minor_faults -= std::min(usage.minor_faults, held.minor_faults);
+  usage.major_faults -= std::min(usage.major_faults, held.major_faults);
+  usage.user_time -= std::min(usage.user_time, held.user_time);
+  usage.system_time -= std::min(usage.system_time, held.system_time);
+  tell_usage(usage, sink_);
+  if (const ProcessMarks* marks = decoder_->marks_of(target)) {
+    const std::uint64_t before = held.minor_faults + held.major_faults;
+    tell(sink_, "blind.exec_faults",
+         static_cast<std::int64_t>(marks->exec_faults - std::min(marks->exec_faults, before)));
+  }
+  tell(sink_, "target.held_ns", held_);
+  tell(sink_, "target.exit_status", exit_status_of(end.wait_status));
+  if (!end.end_was_seen) {
+    sink_.on_loss({.kind = "end snapshot",
+                   .count = 1,
+                   .severity = event::LossSeverity::Notice,
+                   .meaning = "the target's address space was gone before it could be looked at"});
+  }
+  return RecordResult{.exit_status = exit_status_of(end.wait_status), .not_started = {}};
+}
+
+std::vector<event::Tid> threads_of(event::Pid pid) {
+  std::vector<event::Tid> threads;
+  std::error_code ignored;
+  const std::filesystem::path folder = fmt::format("/proc/{}/task", pid);
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    if (const auto tid = parse_integer<event::Tid>(entry.path().filename().string())) {
+      threads.push_back(*tid);
+    }
+  }
+  std::ranges::sort(threads);
+  return threads;
+}
+
+std::string comm_of(event::Pid pid, event::Tid tid) {
+  const auto name = read_file(fmt::format("/proc/{}/task/{}/comm", pid, tid));
+  return name ? std::string(trim(*name)) : std::string();
+}
+
+Result<event::Process> running_process(event::Pid pid) {
+  const std::string folder = fmt::format("/proc/{}", pid);
+  const auto command_line = read_file(folder + "/cmdline");
+  if (!command_line) {
+    return fail(fmt::format("process {}", pid), "there is no such process", "pgrep java lists JVMs");
+  }
+  if (command_line->empty()) {
+    return fail(fmt::format("process {}", pid), "it is a kernel thread or has ended",
+                "only processes with an address space can be recorded");
+  }
+  event::Process process;
+  process.pid = pid;
+  process.present_at_start = true;
+  std::string_view rest = *command_line;
+  while (!rest.empty()) process.command.emplace_back(take_until(rest, '\0'));
+  std::error_code ignored;
+  process.executable = std::filesystem::read_symlink(folder + "/exe", ignored).string();
+  return process;
+}
+
+Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
+  const event::Pid target = *options_.attach;
+  const event::Process process = FT_TRY(running_process(target));
+  const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, target, 0)));
+  if (!pidfd.valid()) return fail_errno(fmt::format("process {}", target), errno);
+  FT_TRY_VOID(prepare());
+  StopRequest stop(signals, options_.duration);
+  tell_start("bpf", process.command, start_, sink_);
+  tell(sink_, "target.pid", target);
+  sink_.on_meta("target.attached", "1");
+  host::take_host_snapshot("start", now(), sink_);
+  decoder_->add_process(process, 0);
+  // Threads may be born while the list is read: again until nothing is new.
+  std::set<event::Tid> followed;
+  for (bool something_new = true; something_new;) {
+    something_new = false;
+    for (const event::Tid tid : threads_of(target)) {
+      if (!followed.insert(tid).second) continue;
+      something_new = true;
+      probes_->follow(tid, target, Probes::From::Now);
+      decoder_->add_thread({.tid = tid, .pid = target, .start_ts = 0, .name = comm_of(target, tid)});
+    }
+  }
+  snapshot(target, "attach", host::kProcessSources);
+  if (const auto text = read_file(fmt::format("/proc/{}/maps", target))) {
+    if (const auto maps = host::parse_maps(*text)) {
+      for (const host::Vma& vma : *maps) {
+        if (!jvm::is_libjvm(vma.path())) continue;
+        const std::string path(vma.path());
+        mark_jvm(target, path, fmt::format("/proc/{}/root{}", target, path));
+        break;
+      }
+    }
+  }
+
+  bool ended = false;
+  while (!ended && !stop.due() && !sink_.failed()) {
+    std::array<pollfd, 2> events{pollfd{.fd = signals.wake_fd(), .events = POLLIN, .revents = 0},
+                                 pollfd{.fd = pidfd.get(), .events = POLLIN, .revents = 0}};
+    ::poll(events.data(), events.size(), stop.poll_timeout(kPollMilliseconds));
+    if (events[0].revents & POLLIN) signals.drain();
+    drain();
+    ended = (events[1].revents & POLLIN) != 0;
+  }
+  if (!ended) snapshot(target, "end", host::kProcessSources);
+  conclude(target);
+  return RecordResult{};
+}
+
+void Recorder::conclude(event::Pid target) {
+  probes_->finish([this](std::span<const std::byte> message) { decoder_->decode(message); });
+  const Nanoseconds end = decoder_->end_of(target).value_or(now());
+  host::take_host_snapshot("end", now(), sink_);
+  if (const ProcessMarks* marks = decoder_->marks_of(target)) {
+    if (marks->exec != event::kStillThere) tell(sink_, "target.exec_ts", marks->exec);
+    for (const event::Phase& phase : phases_of(*marks, end)) sink_.on_phase(phase);
+  }
+  tell(sink_, "target.exit_ts", end);
+  if (probes_->fault_end() == FaultEnd::MemcgCount) {
+    tell(sink_, "blind.gup_faults", static_cast<std::int64_t>(probes_->losses().gup_faults));
+  }
+  sink_.on_meta("fault_end", probes_->fault_end() == FaultEnd::MemcgCount ? "memcg" : "perf");
+  sink_.on_meta("latency.source", "kernel");
+  report_losses(*probes_, *decoder_, sink_);
+}
+
+}  // namespace
+
+Result<RecordResult> record(const RecordOptions& options, event::EventSink& sink) {
+  return Recorder(options, sink).run();
+}
+
+}  // namespace ft::capture::bpf
