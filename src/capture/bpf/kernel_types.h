@@ -103,6 +103,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	int exit_code;
+	int pagefault_disabled;
 	unsigned long min_flt;
 	unsigned long maj_flt;
 	struct mm_struct *mm;

@@ -57,11 +57,8 @@ struct {
 
 // Where a message of variable length is put together.
 struct scratch {
-	union {
-		struct ft_syscall syscall;
-		struct ft_exec exec;
-	};
-	u8 payload[FT_MAX_FRAMES * 8 + FT_PATH_BYTES + 512 + FT_ARGV_BYTES];
+	struct ft_syscall syscall;
+	u8 payload[FT_MAX_FRAMES * 8 + FT_PATH_BYTES + 512];
 };
 
 struct {
@@ -70,6 +67,18 @@ struct {
 	__type(key, u32);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
+
+struct exec_scratch {
+	struct ft_exec exec;
+	u8 argv[FT_ARGV_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct exec_scratch);
+} exec_scratches SEC(".maps");
 
 struct stack_scratch {
 	struct scratch message;
@@ -186,10 +195,14 @@ int BPF_PROG(page_fault_user, unsigned long address, struct pt_regs *regs, unsig
 	return fault_begins(address, regs, error_code);
 }
 
+// A kernel access that may not sleep is refused and fixed up, it is no fault to handle. Reading the
+// user's stack, as the probes themselves do, makes such.
 SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(page_fault_kernel, unsigned long address, struct pt_regs *regs,
 	     unsigned long error_code)
 {
+	if (bpf_get_current_task_btf()->pagefault_disabled)
+		return 0;
 	return fault_begins(address, regs, error_code);
 }
 
@@ -566,7 +579,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_tid, struct linux_b
 {
 	struct ft_slot *slot = slot_of(old_tid);
 	u32 tid = task->pid;
-	struct scratch *scratch;
+	struct exec_scratch *scratch;
 	struct ft_exec *message;
 	unsigned long start, end;
 	u32 zero = 0;
@@ -589,7 +602,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_tid, struct linux_b
 	}
 	slot->waits_for_exec = 0;
 
-	scratch = bpf_map_lookup_elem(&scratches, &zero);
+	scratch = bpf_map_lookup_elem(&exec_scratches, &zero);
 	if (!scratch)
 		return 0;
 	message = &scratch->exec;
@@ -609,7 +622,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_tid, struct linux_b
 		message->argv_truncated = 1;
 		__sync_fetch_and_add(&losses.argv_truncated, 1);
 	}
-	if (bpf_probe_read_user((u8 *)message + sizeof(*message), bytes, (void *)start))
+	if (bpf_probe_read_user(scratch->argv, bytes, (void *)start))
 		bytes = 0;
 	message->argv_bytes = bytes;
 	if (bpf_ringbuf_output(&ring, message, sizeof(*message) + bytes, BPF_RB_NO_WAKEUP))

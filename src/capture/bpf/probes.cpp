@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstring>
+#include <thread>
 
 #include "base/check.h"
 #include "base/fd.h"
@@ -107,11 +108,18 @@ Result<Fd> open_software_event(std::uint64_t config, int cpu) {
 struct Probes::State {
   ~State() {
     detach();
+    detaching.clear();  // joins
     if (ring) ring_buffer__free(ring);
     if (skeleton) probes__destroy(skeleton);
   }
 
+  // Taking a breakpoint out waits for grace periods of the kernel's RCU, up to 0.1 s each: all at
+  // once, and beside whatever else there is to do at the end.
   void detach() {
+    for (bpf_link* link : breakpoints) {
+      detaching.emplace_back([link] { bpf_link__destroy(link); });
+    }
+    breakpoints.clear();
     for (bpf_link* link : links) bpf_link__destroy(link);
     links.clear();
     if (skeleton) probes__detach(skeleton);
@@ -132,6 +140,8 @@ struct Probes::State {
   MappedArray<ft_slot> slots;
   MappedArray<ft_fault_batch> batches;
   std::vector<bpf_link*> links;
+  std::vector<bpf_link*> breakpoints;
+  std::vector<std::jthread> detaching;
   std::vector<std::string> missing;
   FaultEnd fault_end = FaultEnd::MemcgCount;
   PageFrames frames;
@@ -350,7 +360,7 @@ Result<void> Probes::mark_jvm(JvmMark mark, std::int32_t pid, const std::string&
     return fail_errno(fmt::format("{}: marking the JVM's phases", path), errno,
                       first_line(libbpf_said));
   }
-  state_->links.push_back(link);
+  state_->breakpoints.push_back(link);
   return {};
 }
 
