@@ -1,5 +1,5 @@
-// FT_CHECK states what must hold if our own code is right; it is always on and aborts with the place
-// and the expression. It never judges input: files, logs and the host answer with a Result.
+// FT_CHECK states what must hold if our own code is right; it is always on and aborts with the
+// place and the expression. It never judges input: files, logs and the host answer with a Result.
 #pragma once
 
 namespace ft {

@@ -36,8 +36,8 @@ class Fd {
   int fd_ = -1;
 };
 
-// Reads a whole file, /proc files too (their size is not known before). Fails with EFBIG's text past
-// `limit` bytes.
+// Reads a whole file, /proc files too (their size is not known before). Fails with EFBIG's text
+// past `limit` bytes.
 Result<std::string> read_file(const std::string& path, std::size_t limit = std::size_t{1} << 30);
 
 }  // namespace ft

@@ -1,5 +1,5 @@
-// IntervalMap gives disjoint address ranges a value each; addresses in no range have none. It is the
-// shape of an address space at one moment: assigning over old ranges splits and replaces them.
+// IntervalMap gives disjoint address ranges a value each; addresses in no range have none. It is
+// the shape of an address space at one moment: assigning over old ranges splits and replaces them.
 //
 // Invariants (verified by check()): no range is empty, no two overlap. Neighbours with equal values
 // stay apart: whether they may merge is the caller's knowledge.
@@ -38,7 +38,8 @@ class IntervalMap {
     by_start_.erase(by_start_.lower_bound(range.start), by_start_.lower_bound(range.end));
   }
 
-  // Calls change(AddressRange, Value&) on every piece inside `range`; pieces are cut at its borders.
+  // Calls change(AddressRange, Value&) on every piece inside `range`; pieces are cut at its
+  // borders.
   template <typename Change>
   void update(AddressRange range, Change change) {
     if (range.empty()) return;

@@ -48,8 +48,10 @@ TEST(IntervalMap, AgreesWithAnArrayUnderRandomOperations) {
     const std::uint64_t a = random() % 200;
     const std::uint64_t b = a + random() % (201 - a);
     const char value = "abc "[random() % 4];
-    if (value == ' ') map.erase({a, b});
-    else map.assign({a, b}, value);
+    if (value == ' ')
+      map.erase({a, b});
+    else
+      map.assign({a, b}, value);
     for (std::uint64_t i = a; i < b; ++i) bytes[i] = value;
     map.check();
     const std::uint64_t probe = random() % 200;

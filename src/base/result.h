@@ -30,12 +30,12 @@ std::unexpected<Error> fail_errno(std::string what, int error_number, std::strin
 }  // namespace ft
 
 // Evaluates to the value of a Result, or returns its Error from the enclosing function.
-#define FT_TRY(expression)                                        \
-  __extension__({                                                 \
-    auto ft_result_ = (expression);                               \
-    if (!ft_result_) [[unlikely]]                                 \
-      return std::unexpected(std::move(ft_result_).error());      \
-    std::move(ft_result_).value();                                \
+#define FT_TRY(expression)                                   \
+  __extension__({                                            \
+    auto ft_result_ = (expression);                          \
+    if (!ft_result_) [[unlikely]]                            \
+      return std::unexpected(std::move(ft_result_).error()); \
+    std::move(ft_result_).value();                           \
   })
 
 // The same for a Result<void>.

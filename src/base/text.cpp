@@ -8,7 +8,9 @@ namespace ft {
 
 namespace {
 
-constexpr bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+constexpr bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 // Length of the valid UTF-8 sequence at the front of `text`, 0 where there is none.
 std::size_t utf8_length(std::string_view text, char32_t& code_point) {
@@ -19,16 +21,21 @@ std::size_t utf8_length(std::string_view text, char32_t& code_point) {
     code_point = first;
     return 1;
   }
-  if (first >= 0xc2 && first <= 0xdf) length = 2, code_point = first & 0x1fU;
-  else if (first >= 0xe0 && first <= 0xef) length = 3, code_point = first & 0x0fU;
-  else if (first >= 0xf0 && first <= 0xf4) length = 4, code_point = first & 0x07U;
-  else return 0;
+  if (first >= 0xc2 && first <= 0xdf)
+    length = 2, code_point = first & 0x1fU;
+  else if (first >= 0xe0 && first <= 0xef)
+    length = 3, code_point = first & 0x0fU;
+  else if (first >= 0xf0 && first <= 0xf4)
+    length = 4, code_point = first & 0x07U;
+  else
+    return 0;
   if (text.size() < length) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xc0U) != 0x80) return 0;
     code_point = (code_point << 6U) | (byte(i) & 0x3fU);
   }
-  const bool overlong = (length == 3 && code_point < 0x800) || (length == 4 && code_point < 0x10000);
+  const bool overlong =
+      (length == 3 && code_point < 0x800) || (length == 4 && code_point < 0x10000);
   const bool surrogate = code_point >= 0xd800 && code_point <= 0xdfff;
   return overlong || surrogate || code_point > 0x10ffff ? 0 : length;
 }
@@ -74,7 +81,9 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
-std::string hex(std::uint64_t value) { return fmt::format("{:#x}", value); }
+std::string hex(std::uint64_t value) {
+  return fmt::format("{:#x}", value);
+}
 
 std::string human_bytes(std::uint64_t bytes) {
   static constexpr std::array kUnits = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -15,7 +15,9 @@ inline constexpr unsigned kPageShift = 12;
 inline constexpr std::uint64_t kPageSize = 1ULL << kPageShift;
 inline constexpr std::uint64_t kHugePageSize = 2 * kMiB;
 
-constexpr std::uint64_t page_floor(std::uint64_t address) { return address & ~(kPageSize - 1); }
+constexpr std::uint64_t page_floor(std::uint64_t address) {
+  return address & ~(kPageSize - 1);
+}
 
 // REQUIRES: bytes <= 2^64 - 4096.
 constexpr std::uint64_t page_ceil(std::uint64_t bytes) {

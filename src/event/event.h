@@ -47,7 +47,7 @@ struct Syscall {
   std::uint64_t offset() const { return argument(&SyscallShape::offset); }
 
  private:
-  std::uint64_t argument(std::int8_t SyscallShape::*position) const {
+  std::uint64_t argument(std::int8_t SyscallShape::* position) const {
     const SyscallShape* shape = find_shape(number);
     if (!shape || shape->*position < 0) return 0;
     return args[static_cast<std::size_t>(shape->*position)];
@@ -120,8 +120,8 @@ struct TlbFlush {
   FlushReason reason{};
 };
 
-// Rarer things the memory management did to, or because of, a thread. `value` and `detail` mean what
-// is written beside each kind.
+// Rarer things the memory management did to, or because of, a thread. `value` and `detail` mean
+// what is written beside each kind.
 enum class MmEventKind : std::uint8_t {
   DirectReclaim = 0,  // dur; value = pages reclaimed, detail = order
   KswapdWake = 1,     // value = node, detail = order
@@ -160,7 +160,7 @@ struct Process {
   Nanoseconds start_ts = 0;
   Nanoseconds exec_ts = kStillThere;  // last exec; kStillThere: never, runs its parent's image
   Nanoseconds end_ts = kStillThere;
-  std::int32_t wait_status = 0;  // as wait(2) gives it, valid when end_ts is set
+  std::int32_t wait_status = 0;   // as wait(2) gives it, valid when end_ts is set
   bool present_at_start = false;  // attached to (-p), its start was not seen
   std::string executable;
   std::vector<std::string> command;  // argv; empty where it was not seen

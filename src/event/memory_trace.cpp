@@ -51,9 +51,15 @@ void MemoryTrace::on_thread(const Thread& thread) {
   });
 }
 
-void MemoryTrace::on_file(FileId id, const File& file) { grow_to(trace_.files, id) = file; }
-void MemoryTrace::on_stack(StackId id, const Stack& stack) { grow_to(trace_.stacks, id) = stack; }
-void MemoryTrace::on_syscall(const Syscall& syscall) { trace_.syscalls.push_back(syscall); }
+void MemoryTrace::on_file(FileId id, const File& file) {
+  grow_to(trace_.files, id) = file;
+}
+void MemoryTrace::on_stack(StackId id, const Stack& stack) {
+  grow_to(trace_.stacks, id) = stack;
+}
+void MemoryTrace::on_syscall(const Syscall& syscall) {
+  trace_.syscalls.push_back(syscall);
+}
 
 void MemoryTrace::on_faults(std::span<const Fault> faults) {
   faults_.insert(faults_.end(), faults.begin(), faults.end());
@@ -68,9 +74,15 @@ void MemoryTrace::on_samples(std::span<const Sample> samples) {
   samples_.insert(samples_.end(), samples.begin(), samples.end());
 }
 
-void MemoryTrace::on_mm_event(const MmEvent& event) { trace_.mm_events.push_back(event); }
-void MemoryTrace::on_phase(const Phase& phase) { trace_.phases.push_back(phase); }
-void MemoryTrace::on_snapshot(const Snapshot& snapshot) { trace_.snapshots.push_back(snapshot); }
+void MemoryTrace::on_mm_event(const MmEvent& event) {
+  trace_.mm_events.push_back(event);
+}
+void MemoryTrace::on_phase(const Phase& phase) {
+  trace_.phases.push_back(phase);
+}
+void MemoryTrace::on_snapshot(const Snapshot& snapshot) {
+  trace_.snapshots.push_back(snapshot);
+}
 
 void MemoryTrace::on_loss(const Loss& loss) {
   replace_last(trace_.losses, loss, [&](const Loss& other) { return other.kind == loss.kind; });
@@ -89,7 +101,8 @@ Result<Trace> MemoryTrace::trace() {
 Result<void> MemoryTrace::faults(const std::function<void(std::span<const Fault>)>& visit) {
   return visit_sorted(faults_, visit);
 }
-Result<void> MemoryTrace::page_allocs(const std::function<void(std::span<const PageAlloc>)>& visit) {
+Result<void> MemoryTrace::page_allocs(
+    const std::function<void(std::span<const PageAlloc>)>& visit) {
   return visit_sorted(page_allocs_, visit);
 }
 Result<void> MemoryTrace::tlb_flushes(const std::function<void(std::span<const TlbFlush>)>& visit) {

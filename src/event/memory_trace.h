@@ -1,5 +1,5 @@
-// MemoryTrace keeps a whole trace in memory: sink and source at once. Importers, tests and the model
-// use it; a recording of millions of faults goes to a file instead.
+// MemoryTrace keeps a whole trace in memory: sink and source at once. Importers, tests and the
+// model use it; a recording of millions of faults goes to a file instead.
 #pragma once
 
 #include <map>

@@ -19,8 +19,9 @@ class EventSink {
   virtual ~EventSink() = default;
 
   virtual void on_meta(std::string_view key, std::string_view value) = 0;
-  virtual void on_process(const Process& process) = 0;  // again on exec and exit: the last one holds
-  virtual void on_thread(const Thread& thread) = 0;     // again on rename and exit, likewise
+  virtual void on_process(
+      const Process& process) = 0;                   // again on exec and exit: the last one holds
+  virtual void on_thread(const Thread& thread) = 0;  // again on rename and exit, likewise
   virtual void on_file(FileId id, const File& file) = 0;
   virtual void on_stack(StackId id, const Stack& stack) = 0;  // again once symbols are known
   virtual void on_syscall(const Syscall& syscall) = 0;

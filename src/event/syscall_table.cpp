@@ -58,7 +58,9 @@ static_assert(std::ranges::is_sorted(kShapes, {}, &SyscallShape::number));
 
 }  // namespace
 
-std::span<const SyscallShape> followed_syscalls() { return kShapes; }
+std::span<const SyscallShape> followed_syscalls() {
+  return kShapes;
+}
 
 const SyscallShape* find_shape(SyscallNumber number) {
   const auto it = std::ranges::lower_bound(kShapes, number, {}, &SyscallShape::number);

@@ -1,5 +1,6 @@
 // The system calls a recording follows, by their x86-64 numbers (arch/x86/entry/syscalls/
-// syscall_64.tbl), and which argument means what. One table for every backend, importer and printer.
+// syscall_64.tbl), and which argument means what. One table for every backend, importer and
+// printer.
 #pragma once
 
 #include <array>

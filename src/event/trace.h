@@ -14,8 +14,8 @@
 namespace ft::event {
 
 struct Trace {
-  // Facts about the whole: keys are listed in docs/recording-format.md ("backend", "start_realtime_ns",
-  // "host.kernel", "target.pid", ...).
+  // Facts about the whole: keys are listed in docs/recording-format.md ("backend",
+  // "start_realtime_ns", "host.kernel", "target.pid", ...).
   std::map<std::string, std::string> meta;
   std::vector<Process> processes;  // by start
   std::vector<Thread> threads;     // by start
@@ -41,11 +41,12 @@ class EventSource {
 
   virtual Result<Trace> trace() = 0;
 
-  // Each calls `visit` with batches. Batches follow each other roughly in time and each is sorted by
-  // ts; between batches of different CPUs the order may overlap by a few milliseconds.
+  // Each calls `visit` with batches. Batches follow each other roughly in time and each is sorted
+  // by ts; between batches of different CPUs the order may overlap by a few milliseconds.
   virtual Result<void> faults(const std::function<void(std::span<const Fault>)>& visit) = 0;
   // Without those folded into faults.
-  virtual Result<void> page_allocs(const std::function<void(std::span<const PageAlloc>)>& visit) = 0;
+  virtual Result<void> page_allocs(
+      const std::function<void(std::span<const PageAlloc>)>& visit) = 0;
   virtual Result<void> tlb_flushes(const std::function<void(std::span<const TlbFlush>)>& visit) = 0;
   virtual Result<void> samples(const std::function<void(std::span<const Sample>)>& visit) = 0;
 };
