@@ -17,6 +17,7 @@
 
 #include "base/result.h"
 #include "base/units.h"
+#include "event/stack_copy.h"
 
 namespace ft::capture {
 
@@ -26,7 +27,7 @@ struct RecordOptions {
   std::optional<Nanoseconds> duration;  // attach only: stop after this long
   std::string user;                     // run the target as; empty: see capture/credentials.h
   bool dwarf_stacks = false;            // copy the user stack for unwinding afterwards
-  std::size_t ring_bytes = 64 * kMiB;   // bpf only: size of the event buffer
+  std::size_t ring_bytes = 16 * kMiB;   // bpf only: size of the event buffer
   unsigned sample_hz = 0;               // bpf only: 0 = no stack sampling
 };
 
@@ -35,6 +36,7 @@ struct RecordResult {
   // or 127 if it could not be executed, 0 when attached and detached again.
   int exit_status = 0;
   std::optional<Error> not_started;  // set with 126 and 127: there is nothing worth keeping
+  std::vector<event::StackCopy> stack_copies;  // with dwarf_stacks: still to be unwound
 };
 
 }  // namespace ft::capture

@@ -169,19 +169,23 @@ void MessageDecoder::decode_faults(std::span<const std::byte> message) {
   sink_.on_faults(batch_);
 }
 
+event::StackId MessageDecoder::tell_new_stack(event::Pid pid,
+                                              std::span<const std::uint64_t> frames,
+                                              bool truncated) {
+  event::Stack stack;
+  stack.pid = pid;
+  stack.truncated = truncated;
+  for (const std::uint64_t address : frames) stack.frames.push_back({.address = address});
+  sink_.on_stack(stack_count_, stack);
+  return stack_count_++;
+}
+
 event::StackId MessageDecoder::intern_stack(event::Pid pid, std::span<const std::uint64_t> frames,
                                             bool truncated) {
   std::string key(reinterpret_cast<const char*>(&pid), sizeof(pid));
   key.append(reinterpret_cast<const char*>(frames.data()), frames.size_bytes());
-  const auto [entry, is_new] =
-      stack_ids_.try_emplace(std::move(key), static_cast<event::StackId>(stack_ids_.size()));
-  if (is_new) {
-    event::Stack stack;
-    stack.pid = pid;
-    stack.truncated = truncated;
-    for (const std::uint64_t address : frames) stack.frames.push_back({.address = address});
-    sink_.on_stack(entry->second, stack);
-  }
+  const auto [entry, is_new] = stack_ids_.try_emplace(std::move(key), stack_count_);
+  if (is_new) tell_new_stack(pid, frames, truncated);
   return entry->second;
 }
 
@@ -235,16 +239,20 @@ void MessageDecoder::decode_syscall(std::span<const std::byte> message) {
     std::memcpy(frames.data(), payload.data(), frame_bytes);
     const bool already_there = frames.size() > 1 && frames[1] == raw->caller;
     if (raw->caller != 0 && !already_there) frames.insert(frames.begin() + 1, raw->caller);
-    call.stack = intern_stack(call.pid, frames, raw->stack_truncated != 0);
+    const bool truncated = raw->stack_truncated != 0;
     if (raw->stack_bytes != 0 && hooks_.on_stack_copy) {
-      StackCopy copy;
+      // Equal frame pointers do not make equal stacks here: each is unwound for itself.
+      call.stack = tell_new_stack(call.pid, frames, truncated);
+      event::StackCopy copy;
       copy.stack = call.stack;
       copy.pid = call.pid;
       copy.ts = call.ts;
-      std::copy(std::begin(raw->regs), std::end(raw->regs), std::begin(copy.registers));
+      std::copy(std::begin(raw->regs), std::end(raw->regs), copy.registers.begin());
       const auto memory = payload.last(raw->stack_bytes);
       copy.memory.assign(memory.begin(), memory.end());
       hooks_.on_stack_copy(std::move(copy));
+    } else {
+      call.stack = intern_stack(call.pid, frames, truncated);
     }
   }
   sink_.on_syscall(call);

@@ -16,18 +16,9 @@
 #include "capture/bpf/messages.h"
 #include "capture/bpf/probes.h"
 #include "event/sink.h"
+#include "event/stack_copy.h"
 
 namespace ft::capture::bpf {
-
-// A stack that only the dwarf unwinder can read: registers and a copy of the memory above the stack
-// pointer, taken at a system call.
-struct StackCopy {
-  event::StackId stack = event::kNoStack;
-  event::Pid pid = 0;
-  Nanoseconds ts = 0;
-  std::uint64_t registers[17] = {};  // DWARF numbers 0..16
-  std::vector<std::byte> memory;     // from registers[7], the stack pointer, upwards
-};
 
 // When things happened in the life of one process; kStillThere: not (yet).
 struct ProcessMarks {
@@ -46,7 +37,7 @@ class MessageDecoder {
   struct Hooks {
     std::function<void(event::Pid, const std::string& path)> on_libjvm;
     std::function<void(event::Pid)> on_vm_initialised;
-    std::function<void(StackCopy)> on_stack_copy;
+    std::function<void(event::StackCopy)> on_stack_copy;
     std::function<std::int8_t(std::uint64_t pfn)> node_of;
   };
 
@@ -89,6 +80,8 @@ class MessageDecoder {
 
   event::StackId intern_stack(event::Pid pid, std::span<const std::uint64_t> frames,
                               bool truncated);
+  event::StackId tell_new_stack(event::Pid pid, std::span<const std::uint64_t> frames,
+                                bool truncated);
   event::FileId intern_file(const std::string& path, std::uint64_t device, std::uint64_t inode);
   event::PageAlloc block(std::uint64_t page, unsigned order, unsigned migratetype,
                          std::uint32_t gfp) const;
@@ -102,6 +95,7 @@ class MessageDecoder {
   std::map<event::Pid, ProcessMarks> marks_;
   std::unordered_map<std::string, event::StackId> stack_ids_;
   std::unordered_map<std::string, event::FileId> file_ids_;
+  event::StackId stack_count_ = 0;
   std::vector<event::Fault> batch_;
   std::uint64_t not_understood_ = 0;
   std::uint64_t faults_ = 0;

@@ -39,6 +39,9 @@ namespace {
 // Often enough that the ring never fills, seldom enough to cost the target nothing.
 constexpr int kPollMilliseconds = 2;
 
+// A start copies some 15 MiB of stacks. A long recording stops copying here; frame pointers go on.
+constexpr std::size_t kMostStackCopyBytes = 256 * kMiB;
+
 constexpr std::array<std::string_view, 2> kExecSources = {"maps", "status"};
 
 class Recorder {
@@ -70,6 +73,9 @@ class Recorder {
   std::optional<MessageDecoder> decoder_;
   std::optional<host::PfnNodes> nodes_;
   std::set<event::Pid> marked_;
+  std::vector<event::StackCopy> stack_copies_;
+  std::size_t stack_copy_bytes_ = 0;
+  std::uint64_t stack_copies_dropped_ = 0;
   Nanoseconds start_ = 0;
   Nanoseconds held_ = 0;
 };
@@ -90,6 +96,16 @@ Result<void> Recorder::prepare() {
   hooks.on_vm_initialised = [this](event::Pid pid) {
     snapshot(pid, "jvm initialised", host::kProcessSources);
   };
+  if (options_.dwarf_stacks) {
+    hooks.on_stack_copy = [this](event::StackCopy copy) {
+      if (stack_copy_bytes_ + copy.memory.size() > kMostStackCopyBytes) {
+        ++stack_copies_dropped_;
+        return;
+      }
+      stack_copy_bytes_ += copy.memory.size();
+      stack_copies_.push_back(std::move(copy));
+    };
+  }
   hooks.node_of = [this](std::uint64_t pfn) {
     const auto node = nodes_ ? nodes_->node_of(pfn) : std::nullopt;
     return static_cast<std::int8_t>(node.value_or(0));
@@ -155,7 +171,8 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
   auto watch = FT_TRY(TargetWatch::follow(child, signals, hooks));
   probes_->follow(target, target, Probes::From::Exec);
   if (auto failure = FT_TRY(child.release(watch))) {
-    return RecordResult{.exit_status = failure->exit_status(), .not_started = failure->error};
+    return RecordResult{
+        .exit_status = failure->exit_status(), .not_started = failure->error, .stack_copies = {}};
   }
   while (!watch.end()) {
     pollfd wake{.fd = signals.wake_fd(), .events = POLLIN, .revents = 0};
@@ -166,7 +183,7 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
   }
 
   conclude(target);
-  if (!watch.end()) return RecordResult{};
+  if (!watch.end()) return RecordResult{.stack_copies = std::move(stack_copies_)};
   const TargetEnd& end = *watch.end();
   TargetUsage usage = TargetUsage::of(end.usage);
   const HeldUsage& held = child.held_usage();
@@ -188,7 +205,9 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
                    .severity = event::LossSeverity::Notice,
                    .meaning = "the target's address space was gone before it could be looked at"});
   }
-  return RecordResult{.exit_status = exit_status_of(end.wait_status), .not_started = {}};
+  return RecordResult{.exit_status = exit_status_of(end.wait_status),
+                      .not_started = {},
+                      .stack_copies = std::move(stack_copies_)};
 }
 
 std::vector<event::Tid> threads_of(event::Pid pid) {
@@ -275,7 +294,7 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
   }
   if (!ended) snapshot(target, "end", host::kProcessSources);
   conclude(target);
-  return RecordResult{};
+  return RecordResult{.stack_copies = std::move(stack_copies_)};
 }
 
 void Recorder::conclude(event::Pid target) {
@@ -293,6 +312,12 @@ void Recorder::conclude(event::Pid target) {
   sink_.on_meta("fault_end", probes_->fault_end() == FaultEnd::MemcgCount ? "memcg" : "perf");
   sink_.on_meta("latency.source", "kernel");
   report_losses(*probes_, *decoder_, sink_);
+  if (options_.dwarf_stacks) {
+    sink_.on_loss({.kind = "stack copies",
+                   .count = stack_copies_dropped_,
+                   .severity = event::LossSeverity::Info,
+                   .meaning = "stacks known by frame pointers only: 256 MiB of copies were reached"});
+  }
 }
 
 }  // namespace
