@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <ranges>
 #include <utility>
 
 #include "base/check.h"
@@ -63,6 +64,15 @@ std::string_view name_of(ChunkKind kind) {
       return "sample";
   }
   return "unknown";
+}
+
+std::uint64_t chunk_checksum(std::string_view chunk) {
+  FT_CHECK(chunk.size() >= kChecksumBytes);
+  std::uint64_t sum = 0;
+  for (const char c : std::views::reverse(chunk.substr(chunk.size() - kChecksumBytes))) {
+    sum = sum << 8U | static_cast<std::uint8_t>(c);
+  }
+  return sum;
 }
 
 // ---- encoding ----
@@ -217,8 +227,7 @@ Result<ColumnReader> ChunkDecoder::begin(std::string_view chunk, ChunkKind kind)
     return fail("byte 0", fmt::format("a chunk cannot have {} bytes", chunk.size()));
   }
   const std::string_view content = chunk.substr(0, chunk.size() - kChecksumBytes);
-  const std::string_view sum = chunk.substr(content.size());
-  if (ColumnReader(sum, scratch_).number(kChecksumBytes).value() != checksum_of(content)) {
+  if (chunk_checksum(chunk) != checksum_of(content)) {
     return fail(fmt::format("byte {}", content.size()), "the checksum does not match");
   }
 

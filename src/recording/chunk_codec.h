@@ -21,6 +21,10 @@ enum class ChunkKind : std::uint8_t { Fault = 1, PageAlloc = 2, TlbFlush = 3, Sa
 
 std::string_view name_of(ChunkKind kind);
 
+// The checksum that ends a chunk.
+// REQUIRES: at least 8 bytes.
+std::uint64_t chunk_checksum(std::string_view chunk);
+
 inline constexpr std::size_t kMaxChunkEvents = 65536;
 
 // A chunk of pure noise is smaller: eleven columns of eight raw planes for each of 65,536 events.
