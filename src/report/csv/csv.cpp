@@ -1,0 +1,149 @@
+#include "report/csv/csv.h"
+
+#include "base/text.h"
+
+namespace ft::report::csv {
+
+namespace {
+
+using namespace model;
+
+class Rows {
+ public:
+  explicit Rows(std::string_view header) : out_(std::string(header) + "\n") {}
+
+  template <typename... Cells>
+  void add(const Cells&... cells) {
+    bool first = true;
+    ((put(cells, first), first = false), ...);
+    out_ += '\n';
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  template <typename Cell>
+  void put(const Cell& cell, bool first) {
+    if (!first) out_ += ',';
+    out_ += shown(cell);
+  }
+
+  static std::string shown(const std::string& text) {
+    std::string safe = printable(text);
+    const bool formula =
+        !safe.empty() && std::string_view("=+-@").find(safe[0]) != std::string::npos;
+    if (formula) safe.insert(0, 1, '\'');
+    if (safe.find_first_of(",\"") == std::string::npos) return safe;
+    std::string quoted = "\"";
+    for (const char c : safe) {
+      if (c == '"') quoted += '"';
+      quoted += c;
+    }
+    return quoted + "\"";
+  }
+  template <typename Number>
+    requires std::is_integral_v<Number>
+  static std::string shown(Number number) {
+    return std::to_string(number);
+  }
+  static std::string shown(bool truth) { return truth ? "true" : "false"; }
+  template <typename T>
+  static std::string shown(const Known<T>& known) {
+    return known ? shown(*known) : std::string();
+  }
+
+  std::string out_;
+};
+
+std::string subsystems(const Report& report) {
+  Rows rows(
+      "name,reserved_bytes,committed_bytes,resident_peak_bytes,resident_end_bytes,huge_bytes,"
+      "faults,"
+      "fault_ns,syscalls,syscall_ns,evidence");
+  for (const Subsystem& s : report.subsystems) {
+    rows.add(s.name, s.reserved_bytes, s.committed_bytes, s.resident_peak_bytes,
+             s.resident_end_bytes, s.huge_bytes, s.faults, s.fault_ns, s.syscalls, s.syscall_ns,
+             s.evidence);
+  }
+  return rows.take();
+}
+
+std::string syscalls(const Report& report) {
+  Rows rows("name,count,errors,unfinished,total_ns,p50_ns,p99_ns,max_ns,bytes,memory");
+  for (const SyscallStats& s : report.syscalls) {
+    rows.add(s.name, s.count, s.errors, s.unfinished, s.total_ns, s.p50_ns, s.p99_ns, s.max_ns,
+             s.bytes, s.memory);
+  }
+  return rows.take();
+}
+
+std::string calls(const Report& report) {
+  Rows rows("id,ts,dur_ns,tid,thread,name,words,address,length,error,subsystem,detail,caller");
+  for (const Call& c : report.calls) {
+    rows.add(c.id, c.ts, c.dur_ns, c.tid, c.thread, c.name, c.words, hex(c.address), c.length,
+             c.error, c.subsystem, c.detail, c.caller);
+  }
+  return rows.take();
+}
+
+std::string faults(const Report& report) {
+  Rows rows("ts,dur_ns,tid,thread,address,ip,kind,subsystem");
+  for (const ExpensiveFault& f : report.expensive_faults) {
+    rows.add(f.ts, f.dur_ns, f.tid, f.thread, hex(f.address), hex(f.ip), f.words, f.subsystem);
+  }
+  return rows.take();
+}
+
+std::string threads(const Report& report) {
+  Rows rows("tid,pid,name,start_ns,end_ns,syscalls,syscall_ns,faults,fault_ns");
+  for (const ThreadSummary& t : report.threads) {
+    rows.add(t.tid, t.pid, t.name, t.start_ns, t.end_ns, t.calls, t.call_ns, t.faults, t.fault_ns);
+  }
+  return rows.take();
+}
+
+std::string phases(const Report& report) {
+  Rows rows("name,start_ns,end_ns,faults,fault_ns,syscalls,syscall_ns");
+  for (const Phase& p : report.time.phases) {
+    rows.add(p.name, p.start_ns, p.end_ns, p.faults, p.fault_ns, p.calls, p.call_ns);
+  }
+  return rows.take();
+}
+
+std::string reconcile(const Report& report) {
+  Rows rows("what,recorded,kernel,agrees,tolerance,unit,note");
+  for (const ReconcileLine& l : report.reconcile) {
+    rows.add(l.what, l.recorded, l.kernel, l.agrees, l.tolerance, l.unit, l.note);
+  }
+  return rows.take();
+}
+
+}  // namespace
+
+std::optional<Table> table_named(std::string_view name) {
+  for (std::size_t i = 0; i < kTableNames.size(); ++i) {
+    if (kTableNames[i] == name) return static_cast<Table>(i);
+  }
+  return std::nullopt;
+}
+
+std::string render(const Report& report, Table table) {
+  switch (table) {
+    case Table::Subsystems:
+      return subsystems(report);
+    case Table::Syscalls:
+      return syscalls(report);
+    case Table::Calls:
+      return calls(report);
+    case Table::Faults:
+      return faults(report);
+    case Table::Threads:
+      return threads(report);
+    case Table::Phases:
+      return phases(report);
+    case Table::Reconcile:
+      return reconcile(report);
+  }
+  return {};
+}
+
+}  // namespace ft::report::csv

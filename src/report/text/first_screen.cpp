@@ -1,0 +1,215 @@
+// The first screen: where the time and the memory went, in plain words with numbers; what to worry
+// about and what not; and before all that, whatever makes the numbers less than the truth.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "report/text/sections.h"
+#include "report/text/table.h"
+
+namespace ft::report::text {
+
+namespace {
+
+using model::Report;
+using model::Time;
+
+std::string command_line(const Report& report) {
+  std::string command;
+  for (const std::string& word : report.target.command) {
+    if (!command.empty()) command += " ";
+    // A hostile or generated argument may be huge: printable() of its head is enough here.
+    command += printable(std::string_view(word).substr(0, 400));
+    if (command.size() > 2000) break;
+  }
+  return command.empty() ? printable(report.target.executable) : command;
+}
+
+std::string title(const Page& page) {
+  const Report& report = page.report;
+  std::string command = command_line(report);
+  if (command.empty()) command = "(command not known)";
+  std::string out = page.style(Style::Strong, shortened(command, page.width)) + "\n";
+  std::vector<std::string> facts;
+  if (report.target.pid) facts.push_back(fmt::format("pid {}", *report.target.pid));
+  if (report.target.exit_status) {
+    const int status = *report.target.exit_status;
+    facts.push_back(status > 128 ? fmt::format("killed by signal {}", status - 128)
+                                 : fmt::format("exit status {}", status));
+  }
+  if (report.target.processes > 1) {
+    facts.push_back(fmt::format("{} processes", grouped(report.target.processes)));
+  }
+  facts.push_back(report.target.threads == 1
+                      ? std::string("1 thread")
+                      : fmt::format("{} threads", grouped(report.target.threads)));
+  facts.push_back("recorded with " + printable(report.backend));
+  if (!report.host.kernel.empty()) facts.push_back("Linux " + printable(report.host.kernel));
+  if (report.host.memory_bytes) facts.push_back(human_bytes(*report.host.memory_bytes) + " memory");
+  std::string line;
+  for (const std::string& fact : facts) line += (line.empty() ? "" : ", ") + fact;
+  return out + page.wrapped(line, 0);
+}
+
+std::string warnings(const Page& page) {
+  std::string out;
+  for (const std::string& warning : page.report.summary.warnings) {
+    out += page.style(Style::Bad, "  ! " + printable(warning)) + "\n";
+  }
+  return out.empty() ? out : "\n" + out;
+}
+
+std::string line_of(std::string_view label, const std::string& figure, const std::string& remark) {
+  return fmt::format("  {:<34}{:>12}{}{}\n", label, figure, remark.empty() ? "" : "   ", remark);
+}
+
+// {:>12} counts bytes; this pads by what is shown.
+std::string right(const std::string& text, std::size_t width) {
+  const std::size_t shown = shown_width(text);
+  return std::string(width > shown ? width - shown : 0, ' ') + text;
+}
+
+std::string unknown(const Report& report, std::string_view label, const std::string& key) {
+  return fmt::format("  {:<34}   not known: {}\n", label,
+                     printable(model::why_missing(report, key)));
+}
+
+std::string share_of(Nanoseconds part, const model::Known<Nanoseconds>& whole,
+                     std::string_view what) {
+  if (!whole || *whole <= 0) return {};
+  return fmt::format("{} of {}", percent(static_cast<double>(part) / static_cast<double>(*whole)),
+                     what);
+}
+
+std::string wall_line(const Report& report) {
+  const Time& time = report.time;
+  if (!time.wall_ns) return unknown(report, "wall time", "time.wall");
+  std::string remark = "from exec to exit";
+  if (time.held_ns > 0) {
+    remark += fmt::format(", without {} it was held for snapshots", human_duration(time.held_ns));
+  }
+  return line_of("wall time", right(human_duration(*time.wall_ns), 12), remark);
+}
+
+std::string cpu_lines(const Report& report) {
+  const Time& time = report.time;
+  if (!time.user_ns || !time.system_ns) return unknown(report, "CPU time", "time.cpu");
+  return line_of("CPU time of the program itself", right(human_duration(*time.user_ns), 12), "") +
+         line_of("CPU time in the kernel for it", right(human_duration(*time.system_ns), 12), "");
+}
+
+std::string mm_lines(const Report& report) {
+  const Time& time = report.time;
+  if (!time.kernel_mm) {
+    std::string out = unknown(report, "kernel memory management", "time.kernel_mm");
+    if (time.calls_gross_ns) {
+      out += line_of("  memory calls alone", right(human_duration(*time.calls_gross_ns), 12), "");
+    }
+    return out;
+  }
+  const model::KernelMm& mm = *time.kernel_mm;
+  model::Count calls = 0;
+  for (const model::SyscallStats& s : report.syscalls) calls += s.memory ? s.count : 0;
+  const model::Count faults = report.faults ? report.faults->count : 0;
+  const model::Count kernel_mode = report.faults ? report.faults->kernel_mode : 0;
+  std::string out = line_of("kernel memory management", right(human_duration(mm.total_ns), 12),
+                            share_of(mm.total_ns, time.wall_ns, "the wall time"));
+  const auto part = [&](std::string_view label, Nanoseconds ns, const std::string& count) {
+    const std::string share = share_of(ns, mm.total_ns, "it");
+    out +=
+        line_of(label, right(human_duration(ns), 12), count + (share.empty() ? "" : ", " + share));
+  };
+  part("  page faults of the program", mm.user_faults_ns,
+       grouped(faults - kernel_mode) + " faults");
+  part("  page faults inside the kernel", mm.kernel_faults_ns, grouped(kernel_mode) + " faults");
+  part("  memory calls", mm.calls_ns, grouped(calls) + " calls");
+  return out;
+}
+
+std::string time_part(const Page& page) {
+  std::string out = page.heading("Where the time went");
+  out += wall_line(page.report) + cpu_lines(page.report) + mm_lines(page.report);
+  if (page.report.time.kernel_mm) {
+    out +=
+        page.style(Style::Faint, "  (memory management is summed over threads, waiting included)") +
+        "\n";
+  }
+  return out;
+}
+
+std::string costs_part(const Page& page) {
+  const auto& costs = page.report.summary.costs;
+  if (costs.empty()) return {};
+  const bool all = page.report.time.kernel_mm.has_value();
+  std::string out = page.heading(all ? "What cost most of the memory management"
+                                     : "What cost most of the memory calls");
+  Table table({{"", Align::Right},
+               {"", Align::Right},
+               {"", Align::Right},
+               {"", Align::Left, Cut::Allowed},
+               {"", Align::Left, Cut::Allowed}});
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    table.add({fmt::format("{}.", i + 1), human_duration(costs[i].ns), percent(costs[i].share),
+               printable(costs[i].what), printable(costs[i].how)});
+  }
+  std::string rows = table.render(page.width, page.style);
+  return out + rows.substr(rows.find('\n') + 1);  // no titles
+}
+
+std::string memory_part(const Page& page) {
+  const model::Memory& memory = page.report.memory;
+  if (!memory.pid && memory.reserved_bytes == 0) return {};
+  std::string out = page.heading("Where the memory went");
+  out += line_of("address space mapped", right(human_bytes(memory.reserved_bytes), 12), "");
+  out += line_of("  of it committed", right(human_bytes(memory.committed_bytes), 12), "");
+  if (!memory.resident_end_bytes) {
+    out += unknown(page.report, "  of it in memory", "subsystems.resident");
+  } else {
+    std::string remark = memory.moment;
+    if (memory.resident_peak_bytes) {
+      remark += fmt::format(", at most {}", human_bytes(*memory.resident_peak_bytes));
+    }
+    out += line_of("  of it in memory", right(human_bytes(*memory.resident_end_bytes), 12), remark);
+  }
+  const model::PageTables& tables = page.report.page_tables;
+  out += tables.bytes ? line_of("page tables for it", right(human_bytes(*tables.bytes), 12), "")
+                      : unknown(page.report, "page tables for it", "page_tables.bytes");
+  return out;
+}
+
+std::string harmless_part(const Page& page) {
+  if (page.report.summary.harmless.empty()) return {};
+  std::string out = page.heading("Not worth worrying about");
+  for (const std::string& text : page.report.summary.harmless) {
+    std::string lines = page.wrapped(printable(text), 4);
+    lines[2] = '-';
+    out += lines;
+  }
+  return out;
+}
+
+std::string trust_line(const Page& page) {
+  const Report& report = page.report;
+  std::size_t agreeing = 0;
+  for (const model::ReconcileLine& line : report.reconcile) agreeing += line.agrees ? 1 : 0;
+  const bool good =
+      report.loss.total == 0 && !report.loss.cut_short && agreeing == report.reconcile.size();
+  const std::string text =
+      fmt::format("{} events lost; {} of {} cross-checks against the kernel's own figures agree.",
+                  grouped(report.loss.total), agreeing, report.reconcile.size());
+  return "\n" + page.style(good ? Style::Good : Style::Bad, text) + "\n";
+}
+
+}  // namespace
+
+std::string first_screen(const Page& page) {
+  std::string out = title(page);
+  out += warnings(page);
+  out += time_part(page);
+  out += costs_part(page);
+  out += memory_part(page);
+  out += harmless_part(page);
+  out += trust_line(page);
+  return out;
+}
+
+}  // namespace ft::report::text
