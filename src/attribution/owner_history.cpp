@@ -190,9 +190,14 @@ struct OwnerHistory::State {
     for (std::size_t begin = 0; begin < regions.size();) {
       std::size_t end = begin;
       while (end < regions.size() && regions[end].pid == regions[begin].pid) ++end;
+      std::vector<RegionIndex::Entry> entries;
+      entries.reserve(end - begin);
+      for (std::size_t i = begin; i < end; ++i) {
+        entries.push_back({regions[i].range, regions[i].from_ts, regions[i].to_ts,
+                           static_cast<std::uint32_t>(i)});
+      }
       pids.push_back(regions[begin].pid);
-      indexes.emplace_back(std::span(regions).subspan(begin, end - begin),
-                           static_cast<std::uint32_t>(begin));
+      indexes.emplace_back(entries);
       begin = end;
     }
   }
@@ -236,6 +241,17 @@ const Region* OwnerHistory::region_at(event::Pid pid, std::uint64_t address, Nan
 OwnerId OwnerHistory::owner_at(event::Pid pid, std::uint64_t address, Nanoseconds ts) const {
   const Region* region = region_at(pid, address, ts);
   return region == nullptr ? 0 : region->owner;
+}
+
+std::vector<const Region*> OwnerHistory::regions_at(event::Pid pid, Nanoseconds ts) const {
+  std::vector<const Region*> alive;
+  const auto of_pid = std::ranges::equal_range(state_->regions, pid, {}, &Region::pid);
+  for (const Region& region : of_pid) {
+    if (region.from_ts > ts) break;
+    if (region.to_ts == event::kStillThere || region.to_ts > ts) alive.push_back(&region);
+  }
+  std::ranges::sort(alive, {}, [](const Region* region) { return region->range.start; });
+  return alive;
 }
 
 OwnerId OwnerHistory::owner_of_syscall(std::size_t index) const {

@@ -73,6 +73,9 @@ class OwnerHistory {
   OwnerId owner_at(event::Pid pid, std::uint64_t address, Nanoseconds ts) const;
   const Region* region_at(event::Pid pid, std::uint64_t address, Nanoseconds ts) const;
 
+  // What that process had mapped at that time, by address.
+  std::vector<const Region*> regions_at(event::Pid pid, Nanoseconds ts) const;
+
   // The owner of what call number `index` of Trace::syscalls was about.
   OwnerId owner_of_syscall(std::size_t index) const;
 

@@ -20,11 +20,11 @@ void for_each_canonical_node(std::size_t leaves, std::size_t from, std::size_t t
 
 }  // namespace
 
-RegionIndex::RegionIndex(std::span<const Region> regions, std::uint32_t first) {
-  borders_.reserve(2 * regions.size());
-  for (const Region& region : regions) {
-    borders_.push_back(region.range.start);
-    borders_.push_back(region.range.end);
+RegionIndex::RegionIndex(std::span<const Entry> entries) {
+  borders_.reserve(2 * entries.size());
+  for (const Entry& entry : entries) {
+    borders_.push_back(entry.range.start);
+    borders_.push_back(entry.range.end);
   }
   std::ranges::sort(borders_);
   borders_.erase(std::ranges::unique(borders_).begin(), borders_.end());
@@ -33,23 +33,21 @@ RegionIndex::RegionIndex(std::span<const Region> regions, std::uint32_t first) {
   const auto leaf_of = [&](std::uint64_t border) {
     return static_cast<std::size_t>(std::ranges::lower_bound(borders_, border) - borders_.begin());
   };
-  // Two passes: count, then place. Regions come by from_ts, so each node's slots do too.
+  // Two passes: count, then place. Entries come by from_ts, so each node's slots do too.
   node_begin_.assign(2 * leaves_ + 1, 0);
-  for (const Region& region : regions) {
-    for_each_canonical_node(leaves_, leaf_of(region.range.start), leaf_of(region.range.end),
+  for (const Entry& entry : entries) {
+    for_each_canonical_node(leaves_, leaf_of(entry.range.start), leaf_of(entry.range.end),
                             [&](std::size_t node) { ++node_begin_[node + 1]; });
   }
   for (std::size_t i = 1; i < node_begin_.size(); ++i) node_begin_[i] += node_begin_[i - 1];
   slots_.resize(node_begin_.back());
   std::vector<std::uint32_t> next(node_begin_.begin(), node_begin_.end() - 1);
-  for (std::size_t i = 0; i < regions.size(); ++i) {
-    const Region& region = regions[i];
+  for (const Entry& entry : entries) {
     const Nanoseconds to =
-        region.to_ts == event::kStillThere ? std::numeric_limits<Nanoseconds>::max() : region.to_ts;
+        entry.to_ts == event::kStillThere ? std::numeric_limits<Nanoseconds>::max() : entry.to_ts;
     for_each_canonical_node(
-        leaves_, leaf_of(region.range.start), leaf_of(region.range.end), [&](std::size_t node) {
-          slots_[next[node]++] = {region.from_ts, to, first + static_cast<std::uint32_t>(i)};
-        });
+        leaves_, leaf_of(entry.range.start), leaf_of(entry.range.end),
+        [&](std::size_t node) { slots_[next[node]++] = {entry.from_ts, to, entry.answer}; });
   }
 }
 
@@ -63,7 +61,7 @@ std::uint32_t RegionIndex::find(std::uint64_t address, Nanoseconds ts) const {
     if (begin == end) continue;
     const Slot* after = std::upper_bound(
         begin, end, ts, [](Nanoseconds at, const Slot& slot) { return at < slot.from_ts; });
-    if (after != begin && ts < after[-1].to_ts) return after[-1].region;
+    if (after != begin && ts < after[-1].to_ts) return after[-1].answer;
   }
   return kNone;
 }

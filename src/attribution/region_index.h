@@ -8,7 +8,8 @@
 #include <span>
 #include <vector>
 
-#include "attribution/owner_history.h"
+#include "base/range.h"
+#include "event/event.h"
 
 namespace ft::attribution {
 
@@ -16,9 +17,16 @@ class RegionIndex {
  public:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
+  struct Entry {
+    AddressRange range;
+    Nanoseconds from_ts = 0;
+    Nanoseconds to_ts = event::kStillThere;
+    std::uint32_t answer = 0;  // what find() returns for it
+  };
+
   RegionIndex() = default;
-  // REQUIRES: all of one process; `first` is the position of regions[0] in what find() answers.
-  RegionIndex(std::span<const Region> regions, std::uint32_t first);
+  // REQUIRES: all of one process, by from_ts, none overlapping in address and time.
+  explicit RegionIndex(std::span<const Entry> entries);
 
   std::uint32_t find(std::uint64_t address, Nanoseconds ts) const;
 
@@ -26,7 +34,7 @@ class RegionIndex {
   struct Slot {
     Nanoseconds from_ts;
     Nanoseconds to_ts;  // exclusive; the largest value for what is still there
-    std::uint32_t region;
+    std::uint32_t answer;
   };
 
   std::vector<std::uint64_t> borders_;     // elementary interval i is [borders_[i], borders_[i+1])
