@@ -254,7 +254,11 @@ Capability judge_uprobes(const HostProbes& probes) {
   uprobes.why = attempt.error == ENOENT
                     ? std::string("/sys/bus/event_source/devices/uprobe is not there")
                     : fmt::format("perf_event_open(uprobe): {}", errno_text(attempt));
-  uprobes.remedy = remedy_for(probes, attempt, "use a kernel with CONFIG_UPROBE_EVENTS=y");
+  // Since 6.16 (and in stable kernels with that fix) CAP_PERFMON does not suffice: a probe set
+  // inside an instruction can destroy the program.
+  uprobes.remedy = refused(attempt) && !has_cap(probes, kCapSysAdmin)
+                       ? "run it as root: kernels since 6.16 let only CAP_SYS_ADMIN set user probes"
+                       : remedy_for(probes, attempt, "use a kernel with CONFIG_UPROBE_EVENTS=y");
   uprobes.recording_lacks = "phases of the JVM's start";
   return uprobes;
 }
