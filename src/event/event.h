@@ -50,7 +50,7 @@ struct Syscall {
   std::uint64_t argument(std::int8_t SyscallShape::* position) const {
     const SyscallShape* shape = find_shape(number);
     if (!shape || shape->*position < 0) return 0;
-    return args[static_cast<std::size_t>(shape->*position)];
+    return args[static_cast<std::uint8_t>(shape->*position)];
   }
 };
 

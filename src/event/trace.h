@@ -28,9 +28,9 @@ struct Trace {
   std::vector<Loss> losses;
   bool cut_short = false;  // the recorder was killed: what follows its last chunk is missing
 
-  std::string meta_or(const std::string& key, std::string fallback = {}) const {
+  std::string meta_or(const std::string& key, const std::string& fallback = {}) const {
     const auto it = meta.find(key);
-    return it == meta.end() ? std::move(fallback) : it->second;
+    return it == meta.end() ? fallback : it->second;
   }
 };
 
