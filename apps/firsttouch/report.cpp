@@ -1,10 +1,83 @@
+// firsttouch report FILE: what the recorded start asked of memory management, and what it cost.
+#include <memory>
+#include <string>
+
+#include "analysis/analyse.h"
+#include "base/terminal.h"
 #include "command.h"
+#include "output.h"
+#include "recording/reader.h"
+#include "report/csv/csv.h"
+#include "report/json/json.h"
+#include "report/strace/print.h"
+#include "report/text/text.h"
 
 namespace ft::app {
 
+namespace {
+
+struct ReportArguments {
+  std::string file;
+  std::string format = "text";
+  std::string output;
+  std::string table = "subsystems";
+  std::size_t top = 10;
+};
+
+Result<void> print_strace(event::EventSource& source, Output& output) {
+  const event::Trace trace = FT_TRY(source.trace());
+  report::strace::print(trace, [&](std::string_view text) { return output.write(text); });
+  return output.finish();
+}
+
+std::string rendered(const report::model::Report& report, const ReportArguments& arguments,
+                     const Output& output) {
+  if (arguments.format == "json") return report::json::render(report);
+  if (arguments.format == "csv") {
+    return report::csv::render(report, *report::csv::table_named(arguments.table));
+  }
+  report::text::TextOptions options;
+  if (output.is_stdout()) {
+    options.width = terminal_width(1);
+    if (colours_wanted(1)) options.colours = Styler::Colours::On;
+  }
+  return report::text::render(report, options);
+}
+
+Result<void> run(const ReportArguments& arguments) {
+  const std::unique_ptr<recording::Reader> reader = FT_TRY(recording::Reader::open(arguments.file));
+  Output output = FT_TRY(Output::open(arguments.output));
+  if (arguments.format == "strace") return print_strace(*reader, output);
+  analysis::AnalyseOptions options;
+  options.top = arguments.top;
+  const report::model::Report report = FT_TRY(analysis::analyse(*reader, options));
+  output.write(rendered(report, arguments, output));
+  return output.finish();
+}
+
+}  // namespace
+
 void add_report(CLI::App& app, Outcome& outcome) {
-  CLI::App* command = app.add_subcommand("report");
-  command->callback([&outcome] { outcome.exit_status = kExitFailed; });
+  CLI::App* command = app.add_subcommand(
+      "report", "Tells where a recorded start's time and memory went, as text or for programs.");
+  const auto arguments = std::make_shared<ReportArguments>();
+  command->add_option("file", arguments->file, "The recording")->required()->type_name("FILE");
+  command->add_option("--format", arguments->format, "text, json, csv or strace")
+      ->check(CLI::IsMember({"text", "json", "csv", "strace"}))
+      ->capture_default_str();
+  command->add_option("-o,--output", arguments->output, "Write to this file instead")
+      ->type_name("OUT");
+  command->add_option("--top", arguments->top, "How many of the longest calls and faults to list")
+      ->check(CLI::Range(0, 100'000))
+      ->capture_default_str();
+  const std::vector<std::string> tables(report::csv::kTableNames.begin(),
+                                        report::csv::kTableNames.end());
+  command->add_option("--table", arguments->table, "With csv: which table")
+      ->check(CLI::IsMember(tables))
+      ->capture_default_str();
+  command->callback([arguments, &outcome] {
+    if (auto done = run(*arguments); !done) report_failure(outcome, done.error());
+  });
 }
 
 }  // namespace ft::app

@@ -26,6 +26,10 @@ std::string counted(std::uint64_t count, std::string_view one, std::string_view 
   return fmt::format("{} {}", grouped(count), count == 1 ? one : many);
 }
 
+std::string percent(double share) {
+  return share < 0.001 ? std::string("less than 0.1 %") : fmt::format("{:.1f} %", 100 * share);
+}
+
 void add_fault_cost(std::vector<Cost>& costs, const Subsystem& s, double whole) {
   if (s.fault_ns.value_or(0) <= 0 || s.faults.value_or(0) == 0) return;
   Cost cost;
@@ -104,10 +108,10 @@ void add_virtual_size(Report& report) {
   if (!memory.resident_end_bytes || memory.reserved_bytes < kGiB) return;
   if (memory.reserved_bytes < 4 * *memory.resident_end_bytes) return;
   report.summary.harmless.push_back(
-      fmt::format("{} are mapped, {} ({:.1f} %) are in memory at the end: the rest costs nothing.",
+      fmt::format("{} are mapped, {} ({}) are in memory at the end: the rest costs nothing.",
                   human_bytes(memory.reserved_bytes), human_bytes(*memory.resident_end_bytes),
-                  100.0 * static_cast<double>(*memory.resident_end_bytes) /
-                      static_cast<double>(memory.reserved_bytes)));
+                  percent(static_cast<double>(*memory.resident_end_bytes) /
+                          static_cast<double>(memory.reserved_bytes))));
 }
 
 void add_tlb(Report& report) {

@@ -83,9 +83,9 @@ std::string share_of(Nanoseconds part, const model::Known<Nanoseconds>& whole,
 std::string wall_line(const Report& report) {
   const Time& time = report.time;
   if (!time.wall_ns) return unknown(report, "wall time", "time.wall");
-  std::string remark = "from exec to exit";
+  std::string remark = "exec to exit";
   if (time.held_ns > 0) {
-    remark += fmt::format(", without {} it was held for snapshots", human_duration(time.held_ns));
+    remark += fmt::format(", {} held for snapshots taken off", human_duration(time.held_ns));
   }
   return line_of("wall time", right(human_duration(*time.wall_ns), 12), remark);
 }
@@ -111,17 +111,21 @@ std::string mm_lines(const Report& report) {
   for (const model::SyscallStats& s : report.syscalls) calls += s.memory ? s.count : 0;
   const model::Count faults = report.faults ? report.faults->count : 0;
   const model::Count kernel_mode = report.faults ? report.faults->kernel_mode : 0;
-  std::string out = line_of("kernel memory management", right(human_duration(mm.total_ns), 12),
-                            share_of(mm.total_ns, time.wall_ns, "the wall time"));
+  std::string shares = share_of(mm.total_ns, time.wall_ns, "wall");
+  if (time.system_ns && mm.total_ns <= *time.system_ns) {
+    shares +=
+        (shares.empty() ? "" : ", ") + share_of(mm.total_ns, time.system_ns, "kernel CPU time");
+  }
+  std::string out =
+      line_of("kernel memory management", right(human_duration(mm.total_ns), 12), shares);
   const auto part = [&](std::string_view label, Nanoseconds ns, const std::string& count) {
     const std::string share = share_of(ns, mm.total_ns, "it");
     out +=
         line_of(label, right(human_duration(ns), 12), count + (share.empty() ? "" : ", " + share));
   };
-  part("  page faults of the program", mm.user_faults_ns,
-       grouped(faults - kernel_mode) + " faults");
-  part("  page faults inside the kernel", mm.kernel_faults_ns, grouped(kernel_mode) + " faults");
-  part("  memory calls", mm.calls_ns, grouped(calls) + " calls");
+  part("  page faults of the program", mm.user_faults_ns, counted(faults - kernel_mode, "fault"));
+  part("  page faults inside the kernel", mm.kernel_faults_ns, counted(kernel_mode, "fault"));
+  part("  memory calls", mm.calls_ns, counted(calls, "call"));
   return out;
 }
 

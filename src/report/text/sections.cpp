@@ -214,9 +214,9 @@ std::string faults_section(const Page& page) {
   if (!page.report.faults) return out + not_known(page, "page faults", "faults");
   const FaultStats& faults = *page.report.faults;
   out += page.wrapped(
-      fmt::format("{} faults ({} minor, {} major; {} of them brought a 2 MiB page, {} were taken "
-                  "inside the kernel), {} together. {} more ended in a signal.",
-                  grouped(faults.count), grouped(faults.minor), grouped(faults.major),
+      fmt::format("{} ({} minor, {} major; {} brought a 2 MiB page, {} inside the kernel), {} "
+                  "together. {} more ended in a signal or never.",
+                  counted(faults.count, "fault"), grouped(faults.minor), grouped(faults.major),
                   grouped(faults.huge), grouped(faults.kernel_mode),
                   human_duration(faults.total_ns), grouped(faults.unfinished)),
       2);
@@ -276,10 +276,12 @@ std::string flushes_text(const Page& page) {
     reasons += fmt::format("{}{} {}", reasons.empty() ? "" : ", ", reason, grouped(count));
   }
   return page.wrapped(
-      fmt::format("TLB flushes: {} full, {} ranged ({} pages){}{}. {} task switches found the "
-                  "entries still valid.",
-                  grouped(flushes.full), grouped(flushes.ranged), grouped(flushes.pages),
-                  reasons.empty() ? "" : "; by reason: ", reasons, grouped(flushes.not_needed)),
+      fmt::format("TLB flushes: {} full, {} ranged ({}){}{}. {} found the entries still "
+                  "valid.",
+                  grouped(flushes.full), grouped(flushes.ranged), counted(flushes.pages, "page"),
+                  reasons.empty() ? "" : "; by reason: ", reasons,
+                  fmt::format("{} task switch{}", grouped(flushes.not_needed),
+                              flushes.not_needed == 1 ? "" : "es")),
       2);
 }
 
@@ -304,11 +306,11 @@ std::string waits_text(const Page& page) {
   const Waits& waits = *page.report.waits;
   const auto wait = [](std::string_view what, const Wait& w) {
     if (w.count == 0) return fmt::format("{} never", what);
-    return fmt::format("{} {} times, {} (longest {})", what, grouped(w.count),
+    return fmt::format("{} {}, {} (longest {})", what, counted(w.count, "time"),
                        human_duration(w.total_ns), human_duration(w.max_ns));
   };
   std::string text = fmt::format(
-      "Waits (inside the times above): {}; {}; {}; {}. kswapd woken {} times.",
+      "Waits (inside the times above): {}; {}; {}; {}. kswapd woken {}.",
       wait("for mmap_lock", waits.mmap_lock), wait("in direct reclaim", waits.direct_reclaim),
       wait("in memory-cgroup reclaim", waits.memcg_reclaim),
       wait("in compaction", waits.compaction), grouped(waits.kswapd_wakes));

@@ -27,6 +27,8 @@ std::string kernel_section(const Page& page);
 std::string threads_section(const Page& page);
 std::string trust_section(const Page& page);
 
+// "1 fault", "1,234 faults"
+std::string counted(model::Count count, std::string_view one);
 // "12.3 %"
 std::string percent(double share);
 // A figure, or "not known".

@@ -41,6 +41,10 @@ std::string Page::wrapped(std::string_view text, std::size_t indent) const {
   return out + "\n";
 }
 
+std::string counted(model::Count count, std::string_view one) {
+  return fmt::format("{} {}{}", grouped(count), one, count == 1 ? "" : "s");
+}
+
 std::string percent(double share) {
   if (share > 0 && share < 0.001) return "< 0.1 %";
   return fmt::format("{:.1f} %", 100 * share);
