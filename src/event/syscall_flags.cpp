@@ -191,6 +191,10 @@ constexpr FlagName kPrctlOnlyRead[] = {{"PR_SET_MDWE", 65},
                                        {"PR_SET_MEMORY_MERGE", 67},
                                        {"PR_GET_MEMORY_MERGE", 68}};
 
+// What the second argument of prctl is called, by option; numbers where it has no name.
+constexpr FlagName kPrctlSecond[] = {
+    {"PR_SET_VMA_ANON_NAME", 0}, {"SUID_DUMP_DISABLE", 0}, {"SUID_DUMP_USER", 1}};
+
 constexpr std::uint64_t kEveryBit = ~std::uint64_t{0};
 
 const FlagTable kMadviceFlags{"MADV_???", {}, kMadvice, kEveryBit, {}, kMadviceOnlyRead};
@@ -220,6 +224,8 @@ constexpr ArgumentFormat kInt{ArgumentForm::Int, nullptr};
 constexpr ArgumentFormat kFd{ArgumentForm::Fd, nullptr};
 constexpr ArgumentFormat kText{ArgumentForm::Text, nullptr};
 constexpr ArgumentFormat kContents{ArgumentForm::Contents, nullptr};
+
+const FlagTable kPrctlSecondNames{{}, {}, {}, 0, {}, kPrctlSecond, true};
 
 constexpr ArgumentFormat flags(const FlagTable& table) {
   return {ArgumentForm::Flags, &table};
@@ -254,7 +260,7 @@ const CallFormat kCallFormats[] = {
     {Munlock, {kAddress, kDecimal}},
     {Mlockall, {flags(kMclFlags)}},
     {Munlockall, {}},
-    {Prctl, {flags(kPrctlOptions), kHex, kHex, kHex, kHex}},
+    {Prctl, {flags(kPrctlOptions), {ArgumentForm::Hex, &kPrctlSecondNames}, kHex, kHex, kHex}},
     {RemapFilePages, {kAddress, kDecimal, flags(kProtFlags), kDecimal, flags(kMapFlags)}},
     {ExitGroup, {kInt}},
     {Mbind, {kAddress, kDecimal, flags(kPolicyFlags), kContents, kDecimal, flags(kMbindFlags)}},

@@ -47,7 +47,7 @@ extern const FlagTable kPrctlOptions;
 enum class ArgumentForm : std::uint8_t {
   None,      // the call has no such argument
   Address,   // NULL or 0x...
-  Hex,       // 0 or 0x...
+  Hex,       // 0 or 0x..., or by name where there is a `table`
   Decimal,   // unsigned
   Signed,    // 64 bits
   Int,       // signed 32 bits

@@ -240,21 +240,33 @@ bool CallParser::read_argument(Scanner& scanner, ParsedCall& call, std::size_t i
   // Anything else (a symbol of prctl's, a string): kept as printed.
   if (!skip_argument(scanner)) return false;
   call.text[index] = scanner.since(start);
-  value = event::read_number(call.text[index]).value_or(event::kPointerNotShown);
+  value = event::kPointerNotShown;
+  if (const auto number = event::read_number(call.text[index])) {
+    value = *number;
+  } else if (format.table) {
+    const auto named = event::read_flags(call.text[index], *format.table);
+    if (named && named->complete) value = named->value;
+  }
   return !call.text[index].empty();
 }
 
 bool CallParser::read_flag_argument(Scanner& scanner, const event::FlagTable& table,
                                     std::uint64_t& value, bool& unknown) {
   const char* start = scanner.position();
-  while (!scanner.done() && !ends_argument(scanner.peek())) scanner.advance();
+  std::size_t hash = 0;
+  while (!scanner.done() && !ends_argument(scanner.peek())) {
+    hash = hash * 31 + static_cast<unsigned char>(scanner.peek());
+    scanner.advance();
+  }
   if (scanner.done()) return false;
   std::string_view text = scanner.since(start);
-  if (const std::size_t cut = text.find(" <unfinished ...>"); cut != std::string_view::npos) {
-    text = text.substr(0, cut);
+  if (text.ends_with('>')) [[unlikely]] {  // "PROT_READ <unfinished ...>)"
+    const std::size_t cut = text.find(" <unfinished ...>");
+    if (cut == std::string_view::npos) return false;
     scanner.move_to(start + cut);
+    text = text.substr(0, cut);
   }
-  const std::size_t slot = (hash_of(text.substr(0, 24)) + text.size() * 7) % known_flags_.size();
+  const std::size_t slot = (hash ^ (hash >> 12U)) % known_flags_.size();
   KnownFlags& known = known_flags_[slot];
   const bool hit = known.table == &table && known.length == text.size() &&
                    std::equal(text.begin(), text.end(), known.text.begin());

@@ -167,6 +167,11 @@ std::vector<Task*> Family::unfinished_tasks() {
   return inside;
 }
 
+event::Pid Family::parent_of(event::Pid pid) const {
+  const auto it = homes_.find(pid);
+  return it == homes_.end() ? 0 : it->second.process.parent;
+}
+
 const event::Process* Family::first_process() const {
   const auto it = homes_.find(first_pid_);
   return it == homes_.end() ? nullptr : &it->second.process;

@@ -58,6 +58,8 @@ class Family {
   std::uint64_t assumed() const { return assumed_; }
   // The only live task, nullptr where there are more.
   Task* only_live_task();
+  // 0 where it is not known.
+  event::Pid parent_of(event::Pid pid) const;
   event::Pid first_pid() const { return first_pid_; }
   // Those alive inside a call, by its start.
   std::vector<Task*> unfinished_tasks();

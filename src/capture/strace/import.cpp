@@ -1,11 +1,11 @@
 #include "capture/strace/import.h"
 
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "capture/strace/log_importer.h"
@@ -14,30 +14,12 @@ namespace ft::capture::strace {
 
 namespace {
 
-// How much of the log may be searched for the main thread's pid.
+// How much of the log is searched for the main thread's pid.
 constexpr std::size_t kBeginning = std::size_t{4} << 20;
-constexpr std::size_t kReadSize = std::size_t{1} << 20;
-
-// A file mapped for one pass from front to back.
-class MappedFile {
- public:
-  MappedFile(int fd, std::size_t size)
-      : size_(size), start_(::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0)) {
-    if (start_ != MAP_FAILED) ::madvise(start_, size_, MADV_SEQUENTIAL);
-  }
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-  ~MappedFile() {
-    if (start_ != MAP_FAILED) ::munmap(start_, size_);
-  }
-
-  bool valid() const { return start_ != MAP_FAILED; }
-  std::string_view bytes() const { return {static_cast<const char*>(start_), size_}; }
-
- private:
-  std::size_t size_;
-  void* start_;
-};
+// Read at once: what stays in a core's cache until its lines are taken. Reading is as fast as
+// mapping the file, and a file that shrinks meanwhile is no fault.
+constexpr std::size_t kReadSize = std::size_t{256} << 10;
+static_assert(kBeginning >= kLongestLine + 1 + kReadSize);
 
 // Gives each whole line of `bytes` to the importer; returns what is left behind the last newline.
 Result<std::string_view> import_lines(LogImporter& importer, std::string_view bytes) {
@@ -51,37 +33,23 @@ Result<std::string_view> import_lines(LogImporter& importer, std::string_view by
   return bytes;
 }
 
-// Reads until the buffer has `wanted` bytes more or the input ends. The bytes read.
-Result<std::size_t> read_some(int fd, const std::string& name, std::string& buffer,
-                              std::size_t wanted) {
-  const std::size_t before = buffer.size();
-  buffer.resize(before + wanted);
+// Fills `buffer`, less where the input ends. The bytes read.
+Result<std::size_t> read_fully(int fd, const std::string& name, std::span<char> buffer,
+                               const ImportOptions& options, std::uint64_t bytes_before) {
   std::size_t got = 0;
-  while (got < wanted) {
-    const ssize_t count = ::read(fd, buffer.data() + before + got, wanted - got);
-    if (count < 0 && errno == EINTR) continue;
+  while (got < buffer.size()) {
+    const ssize_t count = ::read(fd, buffer.data() + got, buffer.size() - got);
+    if (count < 0 && errno == EINTR) {
+      if (options.keep_going && !options.keep_going(bytes_before + got)) {
+        return fail(name, "the import was interrupted");
+      }
+      continue;
+    }
     if (count < 0) return fail_errno(name, errno);
     if (count == 0) break;
     got += static_cast<std::size_t>(count);
   }
-  buffer.resize(before + got);
   return got;
-}
-
-Result<ImportSummary> import_stream(int fd, const std::string& name, event::EventSink& sink,
-                                    const ImportOptions& options) {
-  std::string buffer;
-  FT_TRY(read_some(fd, name, buffer, kBeginning));
-  LogImporter importer(name, sink, options, buffer);
-  while (true) {
-    const std::string_view rest = FT_TRY(import_lines(importer, buffer));
-    buffer.erase(0, buffer.size() - rest.size());
-    // A line without an end: keep enough of it to be too long.
-    if (buffer.size() > 2 * kLongestLine) buffer.resize(kLongestLine + 1);
-    if (FT_TRY(read_some(fd, name, buffer, kReadSize)) == 0) break;
-  }
-  if (!buffer.empty()) FT_TRY_VOID(importer.line(buffer));
-  return importer.finish();
 }
 
 }  // namespace
@@ -96,14 +64,23 @@ Result<ImportSummary> import_log(std::string_view bytes, const std::string& name
 
 Result<ImportSummary> import_fd(int fd, const std::string& name, event::EventSink& sink,
                                 const ImportOptions& options) {
-  struct stat status{};
-  if (::fstat(fd, &status) != 0) return fail_errno(name, errno);
-  if (S_ISDIR(status.st_mode)) return fail_errno(name, EISDIR);
-  if (S_ISREG(status.st_mode) && status.st_size > 0 && ::lseek(fd, 0, SEEK_CUR) == 0) {
-    const MappedFile file(fd, static_cast<std::size_t>(status.st_size));
-    if (file.valid()) return import_log(file.bytes(), name, sink, options);
+  std::vector<char> buffer(kBeginning);
+  std::uint64_t total = FT_TRY(read_fully(fd, name, buffer, options, 0));
+  std::string_view held(buffer.data(), static_cast<std::size_t>(total));
+  LogImporter importer(name, sink, options, held);
+  while (true) {
+    held = FT_TRY(import_lines(importer, held));
+    // Of a line without an end, enough is kept to be too long.
+    const std::size_t kept = std::min(held.size(), kLongestLine + 1);
+    std::memmove(buffer.data(), held.data(), kept);
+    const std::size_t got =
+        FT_TRY(read_fully(fd, name, std::span(buffer).subspan(kept, kReadSize), options, total));
+    held = std::string_view(buffer.data(), kept + got);
+    if (got == 0) break;
+    total += got;
   }
-  return import_stream(fd, name, sink, options);
+  if (!held.empty()) FT_TRY_VOID(importer.line(held));
+  return importer.finish();
 }
 
 }  // namespace ft::capture::strace

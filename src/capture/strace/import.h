@@ -49,8 +49,8 @@ inline constexpr std::size_t kLongestLine = std::size_t{1} << 20;
 Result<ImportSummary> import_log(std::string_view bytes, const std::string& name,
                                  event::EventSink& sink, const ImportOptions& options = {});
 
-// The same from a descriptor: a regular file is mapped, anything else (a pipe) read as it comes,
-// with no more than two lines and the unfinished calls in memory.
+// The same from a descriptor, a file's or a pipe's, with no more of the log in memory than a few
+// megabytes.
 Result<ImportSummary> import_fd(int fd, const std::string& name, event::EventSink& sink,
                                 const ImportOptions& options = {});
 

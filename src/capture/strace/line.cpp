@@ -123,9 +123,7 @@ LineKind kind_of(const Scanner& scanner) {
     default:
       break;
   }
-  if (rest.starts_with("strace: ")) {
-    return rest.ends_with(" attached") ? LineKind::Attached : LineKind::Note;
-  }
+  if (rest.starts_with("strace: ")) return LineKind::Note;
   return LineKind::Call;
 }
 

@@ -29,14 +29,11 @@ struct LinePrefix {
 };
 
 enum class LineKind : std::uint8_t {
-  Empty,     // blank, or a comment starting with '#'
-  Frame,     // " > module(symbol+0x1) [0x2]" of -k
-  Call,      // "name(...": whole, or up to "<unfinished ...>"
-  Resumed,   // "<... name resumed>..."
-  Signal,    // "--- SIGSEGV {...} ---"
-  Exit,      // "+++ exited with 0 +++"
-  Attached,  // "strace: Process 17 attached"
-  Note,      // any other message of strace's own
+  Call,     // "name(...": whole, or up to "<unfinished ...>"
+  Resumed,  // "<... name resumed>..."
+  Signal,   // "--- SIGSEGV {...} ---"
+  Exit,     // "+++ exited with 0 +++"
+  Note,     // "strace: ...": a message of its own
   Malformed,
 };
 

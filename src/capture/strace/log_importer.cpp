@@ -70,6 +70,7 @@ LogImporter::LogImporter(std::string name, event::EventSink& sink, ImportOptions
       options_(std::move(options)),
       family_(sink),
       files_(sink),
+      descriptors_(files_),
       stacks_(sink) {
   const std::optional<event::Tid> main = find_main_thread(beginning);
   main_tid_known_ = main.has_value();
@@ -146,22 +147,21 @@ Result<void> LogImporter::attached_line(std::string_view line, std::size_t at) {
   return {};
 }
 
-Task& LogImporter::task_of(const LinePrefix& prefix, const Scanner& scanner, LineKind kind,
-                           Nanoseconds ts) {
+Task& LogImporter::task_of(const LinePrefix& prefix, std::string_view body, Nanoseconds ts) {
   event::Tid tid = prefix.tid;
   if (tid == 0) {
     // Without -f there is one thread; with it, strace stops naming the last one left.
     Task* last_left = family_.only_live_task();
     tid = last_left ? last_left->thread.tid : main_tid_;
   }
-  if (Task* known = family_.find(tid)) [[likely]]
+  if (Task* known = family_.find(tid)) [[likely]] {
+    if (!prefix.comm.empty()) family_.renamed(*known, unescape(prefix.comm));
     return *known;
-  FirstLine first = FirstLine::Other;
-  const std::string_view rest = scanner.rest();
-  if (kind == LineKind::Call && (rest.starts_with("execve(") || rest.starts_with("brk(NULL)"))) {
-    first = FirstLine::FreshImage;
   }
-  return family_.task(tid, ts, first);
+  const bool fresh = body.starts_with("execve(") || body.starts_with("brk(NULL)");
+  Task& task = family_.task(tid, ts, fresh ? FirstLine::FreshImage : FirstLine::Other);
+  if (!prefix.comm.empty()) family_.renamed(task, unescape(prefix.comm));
+  return task;
 }
 
 Result<void> LogImporter::whole_line(std::string_view line) {
@@ -170,57 +170,69 @@ Result<void> LogImporter::whole_line(std::string_view line) {
   if (!read_prefix(scanner, prefix)) {
     return malformed(scanner.offset(), "not the start of a line of strace's");
   }
-  const LineKind kind = kind_of(scanner);
-  if (kind == LineKind::Malformed) {
-    return malformed(scanner.offset(), "expected a system call, a signal or an exit");
-  }
-  if (kind == LineKind::Note) {
-    ++understood_;
-    return {};
-  }
-  if (kind == LineKind::Call) {
-    // Nothing else may make a thread known: text that is no strace output looks like anything.
-    const std::string_view rest = scanner.rest();
-    const std::size_t open = rest.find('(');
-    if (open == std::string_view::npos || (rest.find(" = ", open) == std::string_view::npos &&
-                                           !rest.ends_with(kUnfinished.substr(1)))) {
-      return malformed(scanner.offset(), "expected a system call");
-    }
-  }
-  const Nanoseconds ts = timeline_.advance(prefix);
-  Task& task = task_of(prefix, scanner, kind, ts);
-  if (!prefix.comm.empty()) family_.renamed(task, unescape(prefix.comm));
-
-  switch (kind) {
+  switch (kind_of(scanner)) {
     case LineKind::Call:
-      return call_line(scanner, task, ts);
+      return call_line(scanner, prefix);
     case LineKind::Resumed:
-      return resumed_line(scanner, task);
+      return resumed_line(scanner, prefix);
     case LineKind::Exit:
-      return exit_line(scanner, task, ts);
+      return exit_line(scanner, prefix);
     case LineKind::Signal:
       ++signals_;
       ++understood_;
+      task_of(prefix, {}, timeline_.advance(prefix));
       return {};
-    default:
-      return malformed(scanner.offset(), "expected a system call");
+    case LineKind::Note:
+      ++understood_;
+      return {};
+    case LineKind::Malformed:
+      break;
   }
+  return malformed(scanner.offset(), "expected a system call, a signal or an exit");
 }
 
-Result<void> LogImporter::call_line(Scanner& scanner, Task& task, Nanoseconds ts) {
+// Nothing is made known of a line (its thread, its time) before it is understood: text that is no
+// strace output looks like anything.
+Result<void> LogImporter::call_line(Scanner& scanner, const LinePrefix& prefix) {
   const std::string_view body = scanner.rest();
-  if (!body.ends_with(kUnfinished.substr(1))) return finished_call(scanner, task, ts);
-  const char* start = scanner.position();
-  const std::string_view name = CallParser::take_name(scanner);
-  if (name.empty()) return malformed(scanner.offset(), "expected a system call");
-  ++understood_;
-  if (!CallParser::find_followed(name)) {
-    skipped(name);
+  if (body.ends_with(kUnfinished.substr(1))) {
+    const std::string_view name = CallParser::take_name(scanner);
+    if (name.empty()) return malformed(scanner.offset(), "expected a system call");
+    ++understood_;
+    const Nanoseconds ts = timeline_.advance(prefix);
+    Task& task = task_of(prefix, body, ts);
+    const bool followed = CallParser::find_followed(name) != nullptr;
+    if (followed || watches_descriptors(name)) begin_unfinished(body, task, ts);
+    if (!followed) skipped(name);
     return {};
   }
-  scanner.move_to(start);
-  begin_unfinished(body, task, ts);
+
+  ParsedCall call;
+  const CallOutcome outcome = parser_.parse(scanner, call);
+  if (outcome == CallOutcome::Malformed) return malformed(scanner.offset(), parser_.problem());
+  if (outcome == CallOutcome::NotFollowed && scanner.rest().find(" = ") == std::string_view::npos) {
+    return malformed(scanner.offset(), "expected a system call and its result");
+  }
+  ++understood_;
+  const Nanoseconds ts = timeline_.advance(prefix);
+  Task& task = task_of(prefix, body, ts);
+  if (outcome == CallOutcome::Whole)
+    tell(call, task, ts);
+  else
+    skip_call(body, task);
   return {};
+}
+
+bool LogImporter::watches_descriptors(std::string_view name) const {
+  return !decorations_seen_ && Descriptors::changed_by(name);
+}
+
+void LogImporter::skip_call(std::string_view body, Task& task) {
+  const std::string_view name = body.substr(0, body.find('('));
+  if (watches_descriptors(name)) {
+    descriptors_.note(task.thread.pid, family_.parent_of(task.thread.pid), body);
+  }
+  skipped(name);
 }
 
 void LogImporter::begin_unfinished(std::string_view body, Task& task, Nanoseconds ts) {
@@ -237,46 +249,53 @@ void LogImporter::begin_unfinished(std::string_view body, Task& task, Nanosecond
   }
 }
 
-Result<void> LogImporter::resumed_line(Scanner& scanner, Task& task) {
+Result<void> LogImporter::resumed_line(Scanner& scanner, const LinePrefix& prefix) {
   scanner.advance(5);  // "<... "
   const std::string_view rest = scanner.rest();
   const std::size_t end = rest.find(" resumed>");
   if (end == std::string_view::npos) return malformed(scanner.offset(), "expected 'resumed>'");
   const std::string_view name = rest.substr(0, end);
-  if (!CallParser::find_followed(name)) {
-    ++understood_;
-    return {};
-  }
-  if (!task.in_call || !std::string_view(task.unfinished).starts_with(name) ||
-      !std::string_view(task.unfinished).substr(name.size()).starts_with('(')) {
-    ++resumed_alone_;
+  Task& task = task_of(prefix, {}, timeline_.advance(prefix));
+  const std::string_view begun = task.unfinished;
+  const bool goes_on = task.in_call && begun.starts_with(name) && begun.size() > name.size() &&
+                       begun[name.size()] == '(';
+  if (!goes_on) {
+    if (CallParser::find_followed(name)) ++resumed_alone_;
     ++understood_;
     return {};
   }
   task.in_call = false;
-  scratch_.assign(task.unfinished);
+  scratch_.assign(begun);
   scratch_ += rest.substr(end + 9);
   Scanner joined(scratch_);
-  return finished_call(joined, task, task.call_ts);
-}
-
-Result<void> LogImporter::finished_call(Scanner& scanner, Task& task, Nanoseconds ts) {
   ParsedCall call;
-  const char* start = scanner.position();
-  switch (parser_.parse(scanner, call)) {
-    case CallOutcome::Malformed:
-      return malformed(scanner.offset(), parser_.problem());
-    case CallOutcome::NotFollowed:
-      scanner.move_to(start);
-      skipped(CallParser::take_name(scanner));
-      ++understood_;
-      return {};
-    case CallOutcome::Whole:
-      break;
+  if (!CallParser::find_followed(name)) {
+    ++understood_;
+    descriptors_.note(task.thread.pid, family_.parent_of(task.thread.pid), scratch_);
+    return {};
+  }
+  if (parser_.parse(joined, call) != CallOutcome::Whole) {
+    // Where this line goes on; or its start, where the line before was damaged already.
+    const std::size_t resumed_at = scanner.offset() + end + 9;
+    const std::size_t at = joined.offset();
+    return malformed(at < begun.size() ? 0 : resumed_at + at - begun.size(), parser_.problem());
   }
   ++understood_;
-  tell(call, task, ts);
+  tell(call, task, task.call_ts);
   return {};
+}
+
+// The thread died, or the log ends, inside the call: told as never finished.
+bool LogImporter::tell_unfinished(Task& task) {
+  task.in_call = false;
+  scratch_.assign(task.unfinished);
+  scratch_ += " <unfinished ...>) = ?";
+  Scanner scanner(scratch_);
+  ParsedCall call;
+  if (parser_.parse(scanner, call) != CallOutcome::Whole) return false;
+  tell(call, task, task.call_ts);
+  flush_call();
+  return true;
 }
 
 void LogImporter::tell(const ParsedCall& call, Task& task, Nanoseconds ts) {
@@ -297,15 +316,29 @@ void LogImporter::tell(const ParsedCall& call, Task& task, Nanoseconds ts) {
   held_call_.stack = event::kNoStack;
   held_call_.args = call.args;
   held_call_.ret = call.ret;
-  held_call_.file = event::kNoFile;
-  if (event::returns_descriptor(number)) {
-    // The file that the call made: there is no descriptor before.
-    if (!call.result_file.empty()) {
-      held_call_.file = files_.id_of(call.result_file, call.result_file_deleted);
-    }
-  } else if (!call.file.empty()) {
-    held_call_.file = files_.id_of(call.file, call.file_deleted);
+  held_call_.file = file_of(call, task);
+}
+
+event::FileId LogImporter::file_of(const ParsedCall& call, const Task& task) {
+  // Where the call makes the descriptor, its file is the one it made.
+  const bool makes_one = event::returns_descriptor(call.shape->number);
+  const std::string_view printed = makes_one ? call.result_file : call.file;
+  if (!printed.empty()) {
+    decorations_seen_ = true;
+    return files_.id_of(printed, makes_one ? call.result_file_deleted : call.file_deleted);
   }
+  if (decorations_seen_) return event::kNoFile;
+  const event::Pid pid = task.thread.pid;
+  if (makes_one) {
+    if (call.shape->number != SyscallNumber::MemfdCreate || call.ret < 0) return event::kNoFile;
+    const event::FileId file =
+        files_.id_of_path("/memfd:" + quoted_string(call.text[0]) + " (deleted)");
+    descriptors_.opened(pid, family_.parent_of(pid), call.ret, file);
+    return file;
+  }
+  if (call.shape->fd < 0) return event::kNoFile;
+  const auto fd = static_cast<std::int32_t>(call.args[static_cast<std::size_t>(call.shape->fd)]);
+  return fd < 0 ? event::kNoFile : descriptors_.find(pid, family_.parent_of(pid), fd);
 }
 
 void LogImporter::tell_lifecycle(const ParsedCall& call, Task& task, Nanoseconds ts) {
@@ -343,7 +376,7 @@ void LogImporter::flush_call() {
   sink_.on_syscall(held_call_);
 }
 
-Result<void> LogImporter::exit_line(const Scanner& scanner, Task& task, Nanoseconds ts) {
+Result<void> LogImporter::exit_line(const Scanner& scanner, const LinePrefix& prefix) {
   const std::string_view rest = scanner.rest();
   std::string_view words = rest.substr(4);
   if (!words.ends_with(" +++")) return malformed(scanner.offset(), "expected '+++' at the end");
@@ -352,21 +385,16 @@ Result<void> LogImporter::exit_line(const Scanner& scanner, Task& task, Nanoseco
     const auto by = parse_integer<std::int32_t>(words.substr(28));
     if (!by) return malformed(scanner.offset() + 32, "not the number of a thread");
     ++understood_;
-    family_.superseded(task, *by, ts);
+    const Nanoseconds ts = timeline_.advance(prefix);
+    family_.superseded(task_of(prefix, {}, ts), *by, ts);
     return {};
   }
   const std::optional<std::int32_t> status = wait_status_of(words);
   if (!status) return malformed(scanner.offset() + 4, "expected how it ended");
   ++understood_;
-  if (task.in_call) {
-    // It died in the call; what strace wrote of it is told as never finished.
-    task.in_call = false;
-    scratch_ = task.unfinished + kUnfinished.data() + ") = ?";
-    Scanner unfinished(scratch_);
-    ParsedCall call;
-    if (parser_.parse(unfinished, call) == CallOutcome::Whole) tell(call, task, task.call_ts);
-    flush_call();
-  }
+  const Nanoseconds ts = timeline_.advance(prefix);
+  Task& task = task_of(prefix, {}, ts);
+  if (task.in_call) tell_unfinished(task);
   family_.exited(task, ts, *status);
   return {};
 }
@@ -409,14 +437,7 @@ Result<ImportSummary> LogImporter::finish() {
                 "give the file that strace wrote with -o, or its standard error");
   }
   for (Task* task : family_.unfinished_tasks()) {
-    ++never_resumed_;
-    scratch_ = task->unfinished + kUnfinished.data() + ") = ?";
-    Scanner unfinished(scratch_);
-    ParsedCall call;
-    if (parser_.parse(unfinished, call) == CallOutcome::Whole) {
-      tell(call, *task, task->call_ts);
-      flush_call();
-    }
+    if (tell_unfinished(*task)) ++never_resumed_;
   }
   if (sink_.failed()) return fail(name_, "the recording cannot be written");
   summary_.threads = family_.threads();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "capture/strace/call_parser.h"
+#include "capture/strace/descriptors.h"
 #include "capture/strace/family.h"
 #include "capture/strace/import.h"
 #include "capture/strace/line.h"
@@ -30,19 +31,23 @@ class LogImporter {
 
  private:
   Result<void> whole_line(std::string_view line);
-  Result<void> call_line(Scanner& scanner, Task& task, Nanoseconds ts);
-  Result<void> finished_call(Scanner& scanner, Task& task, Nanoseconds ts);
-  Result<void> resumed_line(Scanner& scanner, Task& task);
-  Result<void> exit_line(const Scanner& scanner, Task& task, Nanoseconds ts);
+  Result<void> call_line(Scanner& scanner, const LinePrefix& prefix);
+  Result<void> resumed_line(Scanner& scanner, const LinePrefix& prefix);
+  Result<void> exit_line(const Scanner& scanner, const LinePrefix& prefix);
   Result<void> attached_line(std::string_view line, std::size_t at);
   Result<void> malformed(std::size_t column, const char* why);
 
   void begin_unfinished(std::string_view body, Task& task, Nanoseconds ts);
+  void skip_call(std::string_view body, Task& task);
   void skipped(std::string_view name);
+  bool watches_descriptors(std::string_view name) const;
+  event::FileId file_of(const ParsedCall& call, const Task& task);
   void tell(const ParsedCall& call, Task& task, Nanoseconds ts);
   void tell_lifecycle(const ParsedCall& call, Task& task, Nanoseconds ts);
+  // False where it is a call that is not followed, or damaged.
+  bool tell_unfinished(Task& task);
   void flush_call();
-  Task& task_of(const LinePrefix& prefix, const Scanner& scanner, LineKind kind, Nanoseconds ts);
+  Task& task_of(const LinePrefix& prefix, std::string_view body, Nanoseconds ts);
   void tell_meta();
   void tell_losses();
   void tell_loss(std::string kind, std::uint64_t count, event::LossSeverity severity,
@@ -55,11 +60,13 @@ class LogImporter {
   Timeline timeline_;
   Family family_;
   FileTable files_;
+  Descriptors descriptors_;
   StackTable stacks_;
   CallParser parser_;
 
-  event::Tid main_tid_ = 0;      // of lines that name none
-  bool main_tid_known_ = false;  // false: it is a stand-in
+  event::Tid main_tid_ = 0;        // of lines that name none
+  bool main_tid_known_ = false;    // false: it is a stand-in
+  bool decorations_seen_ = false;  // -y
   bool durations_seen_ = false;
   bool stacks_seen_ = false;
 

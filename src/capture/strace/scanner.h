@@ -1,6 +1,7 @@
 // Scanner walks over one line of a log. It never reads past the end: peek() there is '\0'.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -77,14 +78,22 @@ class Scanner {
     return at_ != start;
   }
 
-  static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-  }
+  // -1 where it is none.
+  static int hex_digit(char c) { return kHexDigits[static_cast<unsigned char>(c)]; }
 
  private:
+  static constexpr std::array<std::int8_t, 256> kHexDigits = [] {
+    std::array<std::int8_t, 256> digits{};
+    digits.fill(-1);
+    for (int i = 0; i < 10; ++i)
+      digits[static_cast<std::size_t>('0' + i)] = static_cast<std::int8_t>(i);
+    for (int i = 0; i < 6; ++i) {
+      digits[static_cast<std::size_t>('a' + i)] = static_cast<std::int8_t>(10 + i);
+      digits[static_cast<std::size_t>('A' + i)] = static_cast<std::int8_t>(10 + i);
+    }
+    return digits;
+  }();
+
   const char* begin_;
   const char* at_;
   const char* end_;

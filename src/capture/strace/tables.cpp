@@ -7,6 +7,9 @@ namespace ft::capture::strace {
 
 namespace {
 
+// strace stops at 256 frames.
+constexpr std::size_t kDeepestStack = 512;
+
 // strace names a deleted file as "<path>(deleted)", the kernel in /proc/PID/maps as "path
 // (deleted)".
 std::string path_of(std::string_view printed, bool deleted) {
@@ -25,6 +28,7 @@ event::FileId FileTable::id_of(std::string_view printed, bool deleted) {
   auto& known = by_printed_[deleted ? 1 : 0];
   auto it = known.find(printed);
   if (it == known.end()) {
+    if (known.size() >= kMostEntries) return event::kNoFile;
     it = known.emplace(printed, id_of_path(path_of(printed, deleted))).first;
   }
   last_printed_ = it->first;
@@ -34,6 +38,7 @@ event::FileId FileTable::id_of(std::string_view printed, bool deleted) {
 }
 
 event::FileId FileTable::id_of_path(const std::string& path) {
+  if (by_path_.size() >= kMostEntries && !by_path_.contains(path)) return event::kNoFile;
   const auto [it, added] = by_path_.emplace(path, static_cast<event::FileId>(by_path_.size()));
   if (added) {
     event::File file;
@@ -80,10 +85,11 @@ bool StackTable::add_frame(std::string_view line) {
   if (it == by_line_.end()) {
     event::Frame frame;
     if (!parse_frame(line, frame)) return false;
+    if (known_frames_.size() >= kMostEntries || frames_.size() >= kDeepestStack) return true;
     it = by_line_.emplace(line, static_cast<FrameId>(known_frames_.size())).first;
     known_frames_.push_back(std::move(frame));
   }
-  frames_.push_back(it->second);
+  if (frames_.size() < kDeepestStack) frames_.push_back(it->second);
   return true;
 }
 
@@ -91,6 +97,10 @@ event::StackId StackTable::finish(event::Pid pid) {
   if (frames_.empty()) return event::kNoStack;
   // The pid is part of the key: the same lines in another process are another stack.
   frames_.push_back(static_cast<FrameId>(pid));
+  if (known_stacks_.size() >= kMostEntries && !known_stacks_.contains(frames_)) {
+    frames_.clear();
+    return event::kNoStack;
+  }
   const auto [it, added] =
       known_stacks_.emplace(frames_, static_cast<event::StackId>(known_stacks_.size()));
   frames_.pop_back();

@@ -22,10 +22,14 @@ struct TextHash {
 template <typename Value>
 using ByText = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
 
+// No log has as many different files or stacks; a hostile one does not get more memory.
+inline constexpr std::size_t kMostEntries = std::size_t{1} << 20;
+
 class FileTable {
  public:
   explicit FileTable(event::EventSink& sink) : sink_(sink) {}
 
+  // kNoFile once there are too many.
   // `printed` is what stands between < and >: escapes, and with -yy a device behind the path.
   event::FileId id_of(std::string_view printed, bool deleted);
 
