@@ -381,7 +381,10 @@ class Classifier {
         const bool first = shenandoah_bitmaps_[replay_.areas[id].space]++ == 0;
         owner = {Subsystem::GcMarkBitmap, Evidence::Size, first ? "" : "auxiliary"};
       } else {
-        owner.detail = "region storage";
+        // The collection set wants the lowest address it can get; the region storage takes any.
+        const Area& area = replay_.areas[id];
+        const bool hinted = area.made_by >= 0 && call_of(area).addr() != 0;
+        owner.detail = hinted ? "collection set" : "region storage";
       }
     }
   }
@@ -504,6 +507,7 @@ class Classifier {
         split_code(id);
       }
     }
+    find_missing_heaps(sight, owners_);
     name_tables_by_size(sight, owners_);
   }
 
@@ -527,6 +531,11 @@ class Classifier {
   const StackFacts& facts_of(const Area& area) {
     return area.made_by < 0 ? facts_.of(event::kNoStack)
                             : facts_.of(trace_.syscalls[static_cast<std::size_t>(area.made_by)]);
+  }
+
+  // REQUIRES: area.made_by >= 0.
+  const event::Syscall& call_of(const Area& area) const {
+    return trace_.syscalls[static_cast<std::size_t>(area.made_by)];
   }
 
   const std::string& path_of(event::FileId id) const {

@@ -161,6 +161,25 @@ AreaOwner owner_by_shape(const ShapeSight& sight, AreaId id, const StackFacts& f
   return {};
 }
 
+void find_missing_heaps(const ShapeSight& sight, std::vector<AreaOwner>& owners) {
+  std::map<std::uint32_t, bool> has_heap;
+  std::map<std::uint32_t, AreaId> largest;
+  for (AreaId id = 1; id < owners.size(); ++id) {
+    const Area& area = sight.replay.areas[id];
+    const Owner& owner = owners[id].owner;
+    if (owner.subsystem == Subsystem::JavaHeap) has_heap[area.space] = true;
+    if (owner.subsystem != Subsystem::GcOther || owner.evidence != Evidence::Size) continue;
+    AreaId& candidate = largest[area.space];
+    const std::uint64_t size = area.extent.size();
+    if (candidate == kNoArea || size > sight.replay.areas[candidate].extent.size()) candidate = id;
+  }
+  for (const auto& [space, id] : largest) {
+    if (!has_heap[space] && sight.replay.areas[id].extent.size() >= 2 * kMiB) {
+      owners[id].owner = {Subsystem::JavaHeap, Evidence::Size, ""};
+    }
+  }
+}
+
 void name_tables_by_size(const ShapeSight& sight, std::vector<AreaOwner>& owners) {
   std::map<std::uint32_t, std::uint64_t> heap_of;
   for (AreaId id = 1; id < owners.size(); ++id) {

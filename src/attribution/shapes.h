@@ -34,6 +34,10 @@ ShapeSight make_shape_sight(const event::Trace& trace, const Replay& replay,
 
 AreaOwner owner_by_shape(const ShapeSight& sight, AreaId id, const StackFacts& facts, bool in_jvm);
 
+// A heap asked for without a hint (no compressed oops) and without an archive in it is the largest
+// reservation of its process.
+void find_missing_heaps(const ShapeSight& sight, std::vector<AreaOwner>& owners);
+
 // Second pass: side tables by their ratio to the heap, once the heap is known.
 void name_tables_by_size(const ShapeSight& sight, std::vector<AreaOwner>& owners);
 
