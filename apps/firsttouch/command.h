@@ -3,6 +3,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -23,7 +25,8 @@ struct Outcome {
 // Prints "firsttouch: what: why (what to do)" on stderr and sets the exit status.
 void report_failure(Outcome& outcome, const Error& error, int exit_status = kExitFailed);
 
-void add_record(CLI::App& app, Outcome& outcome);
+// `target`: the words after "--".
+void add_record(CLI::App& app, Outcome& outcome, std::vector<std::string> target);
 void add_report(CLI::App& app, Outcome& outcome);
 void add_import(CLI::App& app, Outcome& outcome);
 void add_query(CLI::App& app, Outcome& outcome);

@@ -1,8 +1,12 @@
 // firsttouch: the command line. Each subcommand is wired in its own file.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/text.h"
 #include "command.h"
@@ -30,8 +34,14 @@ int run(int argc, char** argv) {
       "  firsttouch doctor\n"
       "\nman firsttouch has the whole story.");
 
+  // What follows "--" is somebody else's command line: never ours to judge.
+  const auto dashes = std::find_if(argv + 1, argv + argc,
+                                   [](const char* word) { return std::string_view(word) == "--"; });
+  const std::vector<std::string> target(dashes == argv + argc ? dashes : dashes + 1, argv + argc);
+  const int own_argc = static_cast<int>(dashes - argv);
+
   Outcome outcome;
-  add_record(app, outcome);
+  add_record(app, outcome, target);
   add_report(app, outcome);
   add_import(app, outcome);
   add_query(app, outcome);
@@ -39,7 +49,7 @@ int run(int argc, char** argv) {
   add_doctor(app, outcome);
 
   try {
-    app.parse(argc, argv);
+    app.parse(own_argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     fmt::print(stderr, "firsttouch: {} (firsttouch --help lists what there is)\n",

@@ -36,6 +36,8 @@ struct RecordResult {
   // or 127 if it could not be executed, 0 when attached and detached again.
   int exit_status = 0;
   std::optional<Error> not_started;  // set with 126 and 127: there is nothing worth keeping
+  // The backend cannot work on this host, and nothing was started: another one may be tried.
+  std::optional<Error> unavailable;
   std::vector<event::StackCopy> stack_copies;  // with dwarf_stacks: still to be unwound
 };
 

@@ -24,7 +24,8 @@ struct ElfDeleter {
 };
 using ElfHandle = std::unique_ptr<Elf, ElfDeleter>;
 
-constexpr std::string_view kAuxMapperSymbol = "_ZN15G1CollectedHeap24create_aux_memory_mapperEPKcmm";
+constexpr std::string_view kAuxMapperSymbol =
+    "_ZN15G1CollectedHeap24create_aux_memory_mapperEPKcmm";
 
 std::optional<std::uint64_t> file_offset_of(Elf* elf, std::uint64_t address) {
   std::size_t count = 0;
@@ -76,8 +77,7 @@ void read_usdt_notes(Elf* elf, std::vector<ProbePoint>& points) {
   GElf_Nhdr note;
   std::size_t name_at = 0;
   std::size_t description_at = 0;
-  for (std::size_t at = 0;
-       (at = gelf_getnote(data, at, &note, &name_at, &description_at)) > 0;) {
+  for (std::size_t at = 0; (at = gelf_getnote(data, at, &note, &name_at, &description_at)) > 0;) {
     constexpr std::size_t kAddresses = 3 * sizeof(std::uint64_t);
     if (note.n_type != 3 || note.n_descsz < kAddresses) continue;
     const char* description = static_cast<const char*>(data->d_buf) + description_at;

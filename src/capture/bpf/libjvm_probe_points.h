@@ -1,5 +1,6 @@
 // Where in a libjvm.so the JVM tells of its own life: its USDT probes (the .note.stapsdt section,
-// present in Debian's and Temurin's builds) and the one function that knows G1's side tables by name.
+// present in Debian's and Temurin's builds) and the one function that knows G1's side tables by
+// name.
 #pragma once
 
 #include <string>

@@ -16,7 +16,8 @@ struct RingLoss {
 
 constexpr std::array kRingLosses = {
     RingLoss{FT_FAULTS, "faults: ring full", "page faults that found the event buffer full"},
-    RingLoss{FT_SYSCALL, "system calls: ring full", "system calls that found the event buffer full"},
+    RingLoss{FT_SYSCALL, "system calls: ring full",
+             "system calls that found the event buffer full"},
     RingLoss{FT_ALLOC, "page allocations: ring full",
              "page allocations that found the event buffer full"},
     RingLoss{FT_FLUSH, "TLB flushes: ring full", "TLB flushes that found the event buffer full"},

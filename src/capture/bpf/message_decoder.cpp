@@ -78,9 +78,12 @@ void MessageDecoder::decode(std::span<const std::byte> message) {
   }
   std::memcpy(&kind, message.data(), sizeof(kind));
   switch (kind) {
-    case FT_FAULTS: return decode_faults(message);
-    case FT_SYSCALL: return decode_syscall(message);
-    case FT_EXEC: return decode_exec(message);
+    case FT_FAULTS:
+      return decode_faults(message);
+    case FT_SYSCALL:
+      return decode_syscall(message);
+    case FT_EXEC:
+      return decode_exec(message);
     case FT_FORK:
       if (const auto* fork = as<ft_fork>(message)) decode_fork(*fork);
       return;
@@ -118,7 +121,8 @@ void MessageDecoder::decode(std::span<const std::byte> message) {
     case FT_AUX_MAPPER:
       if (const auto* mapper = as<ft_aux_mapper>(message)) decode_aux_mapper(*mapper);
       return;
-    default: ++not_understood_;
+    default:
+      ++not_understood_;
   }
 }
 
@@ -169,8 +173,7 @@ void MessageDecoder::decode_faults(std::span<const std::byte> message) {
   sink_.on_faults(batch_);
 }
 
-event::StackId MessageDecoder::tell_new_stack(event::Pid pid,
-                                              std::span<const std::uint64_t> frames,
+event::StackId MessageDecoder::tell_new_stack(event::Pid pid, std::span<const std::uint64_t> frames,
                                               bool truncated) {
   event::Stack stack;
   stack.pid = pid;
@@ -219,8 +222,8 @@ void MessageDecoder::decode_syscall(std::span<const std::byte> message) {
   std::copy(std::begin(raw->args), std::end(raw->args), call.args.begin());
 
   if (raw->inode != 0) {
-    const std::string path = path_from(
-        {reinterpret_cast<const char*>(payload.data() + frame_bytes), raw->path_bytes});
+    const std::string path =
+        path_from({reinterpret_cast<const char*>(payload.data() + frame_bytes), raw->path_bytes});
     call.file = intern_file(path, device_of(raw->device), raw->inode);
     if (call.number == event::SyscallNumber::Mmap && call.ret > 0 && jvm::is_libjvm(path)) {
       ProcessMarks& marks = marks_[call.pid];
@@ -233,8 +236,8 @@ void MessageDecoder::decode_syscall(std::span<const std::byte> message) {
   }
 
   if (raw->frame_count != 0) {
-    // The C library's wrappers keep no frame: their caller is the word at the stack pointer, which a
-    // walk along the frame pointers leaves out.
+    // The C library's wrappers keep no frame: their caller is the word at the stack pointer, which
+    // a walk along the frame pointers leaves out.
     std::vector<std::uint64_t> frames(raw->frame_count);
     std::memcpy(frames.data(), payload.data(), frame_bytes);
     const bool already_there = frames.size() > 1 && frames[1] == raw->caller;
@@ -314,8 +317,8 @@ void MessageDecoder::decode_exec(std::span<const std::byte> bytes) {
   process.exec_ts = ts;
   process.executable.assign(message->filename,
                             ::strnlen(message->filename, sizeof(message->filename)));
-  process.command = split_argv(
-      {reinterpret_cast<const char*>(message) + sizeof(ft_exec), message->argv_bytes});
+  process.command =
+      split_argv({reinterpret_cast<const char*>(message) + sizeof(ft_exec), message->argv_bytes});
   sink_.on_process(process);
 
   // The other threads are gone; the one that called execve has the leader's tid now.
@@ -379,7 +382,9 @@ void MessageDecoder::decode_mark(const ft_mark& message) {
   const Nanoseconds ts = at(message.header.ts);
   ProcessMarks& marks = marks_[pid];
   switch (message.mark) {
-    case FT_VM_INIT_BEGIN: marks.vm_init_begin = ts; break;
+    case FT_VM_INIT_BEGIN:
+      marks.vm_init_begin = ts;
+      break;
     case FT_VM_INIT_END:
       marks.vm_init_end = ts;
       if (hooks_.on_vm_initialised) hooks_.on_vm_initialised(pid);
@@ -387,8 +392,11 @@ void MessageDecoder::decode_mark(const ft_mark& message) {
     case FT_GC_BEGIN:
       if (marks.first_gc == event::kStillThere) marks.first_gc = ts;
       break;
-    case FT_VM_SHUTDOWN: marks.vm_shutdown = ts; break;
-    default: ++not_understood_;
+    case FT_VM_SHUTDOWN:
+      marks.vm_shutdown = ts;
+      break;
+    default:
+      ++not_understood_;
   }
 }
 

@@ -1,5 +1,5 @@
-// MessageDecoder turns the probes' messages into events: numbers stacks and files, keeps the list of
-// processes and threads, and remembers the marks of the JVM's life for its phases.
+// MessageDecoder turns the probes' messages into events: numbers stacks and files, keeps the list
+// of processes and threads, and remembers the marks of the JVM's life for its phases.
 #pragma once
 
 #include <cstddef>

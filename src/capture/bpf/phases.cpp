@@ -8,8 +8,10 @@ std::vector<event::Phase> phases_of(const ProcessMarks& marks, Nanoseconds end) 
   std::vector<event::Phase> phases;
   if (marks.exec == event::kStillThere) return phases;
   const std::pair<const char*, Nanoseconds> begins[] = {
-      {"load libjvm", marks.libjvm_mapped}, {"VM init", marks.vm_init_begin},
-      {"Java", marks.vm_init_end},          {"VM shutdown", marks.vm_shutdown},
+      {"load libjvm", marks.libjvm_mapped},
+      {"VM init", marks.vm_init_begin},
+      {"Java", marks.vm_init_end},
+      {"VM shutdown", marks.vm_shutdown},
   };
   const bool is_jvm = marks.libjvm_mapped != event::kStillThere;
   phases.push_back({.name = is_jvm ? "launcher" : "run", .start_ts = marks.exec, .end_ts = end});

@@ -52,7 +52,9 @@ std::string first_line(std::string_view text) {
   return std::string(trim(text.substr(0, text.find('\n'))));
 }
 
-std::size_t round_up_to_power_of_two(std::size_t bytes) { return std::bit_ceil(bytes); }
+std::size_t round_up_to_power_of_two(std::size_t bytes) {
+  return std::bit_ceil(bytes);
+}
 
 // An array map the recorder reads and writes in place.
 template <typename T>
@@ -192,8 +194,10 @@ Result<void> Probes::State::load(const Options& options) {
     section.remove_prefix(kPrefix.size());
     if (kernel_has(kernel, section)) continue;
     bpf_program__set_autoload(program, false);
-    if (section == "count_memcg_events") fault_end = FaultEnd::PerfEvent;
-    else missing.push_back(fmt::format("{}: this kernel has no such tracepoint", section));
+    if (section == "count_memcg_events")
+      fault_end = FaultEnd::PerfEvent;
+    else
+      missing.push_back(fmt::format("{}: this kernel has no such tracepoint", section));
   }
   btf__free(kernel);
   bpf_program__set_autoload(skeleton->progs.page_alloc, options.page_allocations);
@@ -213,8 +217,8 @@ Result<void> Probes::State::load(const Options& options) {
                 "run as root, or use --backend ptrace; firsttouch doctor says more");
   }
   FT_TRY_VOID(slots.map(bpf_map__fd(skeleton->maps.slots), slots_wanted));
-  FT_TRY_VOID(batches.map(bpf_map__fd(skeleton->maps.fault_batches),
-                          static_cast<std::size_t>(cpus)));
+  FT_TRY_VOID(
+      batches.map(bpf_map__fd(skeleton->maps.fault_batches), static_cast<std::size_t>(cpus)));
   const auto on_message = [](void* context, void* data, std::size_t size) {
     auto* state = static_cast<State*>(context);
     (*state->visit)({static_cast<const std::byte*>(data), size});
@@ -327,9 +331,15 @@ Result<Probes> Probes::load(const Options& options) {
   return probes;
 }
 
-std::span<const std::string> Probes::missing() const { return state_->missing; }
-FaultEnd Probes::fault_end() const { return state_->fault_end; }
-PageFrames Probes::page_frames() const { return state_->frames; }
+std::span<const std::string> Probes::missing() const {
+  return state_->missing;
+}
+FaultEnd Probes::fault_end() const {
+  return state_->fault_end;
+}
+PageFrames Probes::page_frames() const {
+  return state_->frames;
+}
 
 void Probes::follow(std::int32_t tid, std::int32_t pid, From from) {
   ft_slot* slot = state_->slot_of(tid);
@@ -348,11 +358,21 @@ Result<void> Probes::mark_jvm(JvmMark mark, std::int32_t pid, const std::string&
   const auto& programs = state_->skeleton->progs;
   bpf_program* program = nullptr;
   switch (mark) {
-    case JvmMark::VmInitBegin: program = programs.vm_init_begin; break;
-    case JvmMark::VmInitEnd: program = programs.vm_init_end; break;
-    case JvmMark::GcBegin: program = programs.gc_begin; break;
-    case JvmMark::VmShutdown: program = programs.vm_shutdown; break;
-    case JvmMark::AuxMapper: program = programs.aux_mapper; break;
+    case JvmMark::VmInitBegin:
+      program = programs.vm_init_begin;
+      break;
+    case JvmMark::VmInitEnd:
+      program = programs.vm_init_end;
+      break;
+    case JvmMark::GcBegin:
+      program = programs.gc_begin;
+      break;
+    case JvmMark::VmShutdown:
+      program = programs.vm_shutdown;
+      break;
+    case JvmMark::AuxMapper:
+      program = programs.aux_mapper;
+      break;
   }
   libbpf_said.clear();
   bpf_link* link = bpf_program__attach_uprobe(program, false, pid, path.c_str(), file_offset);
@@ -395,7 +415,9 @@ void Probes::finish(const std::function<void(std::span<const std::byte>)>& visit
   }
 }
 
-const ft_losses& Probes::losses() const { return state_->skeleton->bss->losses; }
+const ft_losses& Probes::losses() const {
+  return state_->skeleton->bss->losses;
+}
 
 std::uint64_t Probes::probes_reentered() const {
   std::uint64_t total = 0;

@@ -1,6 +1,6 @@
-// Probes is the kernel half of the recorder from the outside: loads the BPF programs, attaches them,
-// marks which threads are followed and hands out what they wrote. Everything is detached when it is
-// destroyed; nothing of it outlives the recorder, however that ends.
+// Probes is the kernel half of the recorder from the outside: loads the BPF programs, attaches
+// them, marks which threads are followed and hands out what they wrote. Everything is detached when
+// it is destroyed; nothing of it outlives the recorder, however that ends.
 #pragma once
 
 #include <cstdint>

@@ -46,8 +46,7 @@ constexpr std::array<std::string_view, 2> kExecSources = {"maps", "status"};
 
 class Recorder {
  public:
-  Recorder(const RecordOptions& options, event::EventSink& sink)
-      : options_(options), sink_(sink) {}
+  Recorder(const RecordOptions& options, event::EventSink& sink) : options_(options), sink_(sink) {}
 
   Result<RecordResult> run() {
     auto signals = FT_TRY(RecorderSignals::make());
@@ -62,8 +61,7 @@ class Recorder {
 
   Result<void> prepare();
   void mark_jvm(event::Pid pid, const std::string& libjvm, const std::string& readable_path);
-  void snapshot(event::Pid pid, std::string_view moment,
-                std::span<const std::string_view> sources);
+  void snapshot(event::Pid pid, std::string_view moment, std::span<const std::string_view> sources);
   std::size_t drain();
   void conclude(event::Pid target);
 
@@ -114,8 +112,8 @@ Result<void> Recorder::prepare() {
   return {};
 }
 
-// Without these marks there are fewer phases and G1's tables are told apart by order: worth a notice,
-// not an error.
+// Without these marks there are fewer phases and G1's tables are told apart by order: worth a
+// notice, not an error.
 void Recorder::mark_jvm(event::Pid pid, const std::string& libjvm,
                         const std::string& readable_path) {
   if (!marked_.insert(pid).second) return;
@@ -140,13 +138,14 @@ void Recorder::snapshot(event::Pid pid, std::string_view moment,
 }
 
 std::size_t Recorder::drain() {
-  return probes_->consume([this](std::span<const std::byte> message) { decoder_->decode(message); });
+  return probes_->consume(
+      [this](std::span<const std::byte> message) { decoder_->decode(message); });
 }
 
 Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
-  auto child = FT_TRY(
-      HeldChild::make({.command = options_.command, .user = options_.user, .prepare = {}}, signals));
-  FT_TRY_VOID(prepare());
+  auto child = FT_TRY(HeldChild::make(
+      {.command = options_.command, .user = options_.user, .prepare = {}}, signals));
+  if (auto ready = prepare(); !ready) return RecordResult{.unavailable = ready.error()};
   const event::Pid target = child.pid();
   tell_start("bpf", options_.command, start_, sink_);
   tell(sink_, "target.pid", target);
@@ -171,8 +170,7 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
   auto watch = FT_TRY(TargetWatch::follow(child, signals, hooks));
   probes_->follow(target, target, Probes::From::Exec);
   if (auto failure = FT_TRY(child.release(watch))) {
-    return RecordResult{
-        .exit_status = failure->exit_status(), .not_started = failure->error, .stack_copies = {}};
+    return RecordResult{.exit_status = failure->exit_status(), .not_started = failure->error};
   }
   while (!watch.end()) {
     pollfd wake{.fd = signals.wake_fd(), .events = POLLIN, .revents = 0};
@@ -206,7 +204,6 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
                    .meaning = "the target's address space was gone before it could be looked at"});
   }
   return RecordResult{.exit_status = exit_status_of(end.wait_status),
-                      .not_started = {},
                       .stack_copies = std::move(stack_copies_)};
 }
 
@@ -232,7 +229,8 @@ Result<event::Process> running_process(event::Pid pid) {
   const std::string folder = fmt::format("/proc/{}", pid);
   const auto command_line = read_file(folder + "/cmdline");
   if (!command_line) {
-    return fail(fmt::format("process {}", pid), "there is no such process", "pgrep java lists JVMs");
+    return fail(fmt::format("process {}", pid), "there is no such process",
+                "pgrep java lists JVMs");
   }
   if (command_line->empty()) {
     return fail(fmt::format("process {}", pid), "it is a kernel thread or has ended",
@@ -253,7 +251,7 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
   const event::Process process = FT_TRY(running_process(target));
   const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, target, 0)));
   if (!pidfd.valid()) return fail_errno(fmt::format("process {}", target), errno);
-  FT_TRY_VOID(prepare());
+  if (auto ready = prepare(); !ready) return RecordResult{.unavailable = ready.error()};
   StopRequest stop(signals, options_.duration);
   tell_start("bpf", process.command, start_, sink_);
   tell(sink_, "target.pid", target);
@@ -268,7 +266,8 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
       if (!followed.insert(tid).second) continue;
       something_new = true;
       probes_->follow(tid, target, Probes::From::Now);
-      decoder_->add_thread({.tid = tid, .pid = target, .start_ts = 0, .name = comm_of(target, tid)});
+      decoder_->add_thread(
+          {.tid = tid, .pid = target, .start_ts = 0, .name = comm_of(target, tid)});
     }
   }
   snapshot(target, "attach", host::kProcessSources);
@@ -313,10 +312,11 @@ void Recorder::conclude(event::Pid target) {
   sink_.on_meta("latency.source", "kernel");
   report_losses(*probes_, *decoder_, sink_);
   if (options_.dwarf_stacks) {
-    sink_.on_loss({.kind = "stack copies",
-                   .count = stack_copies_dropped_,
-                   .severity = event::LossSeverity::Info,
-                   .meaning = "stacks known by frame pointers only: 256 MiB of copies were reached"});
+    sink_.on_loss(
+        {.kind = "stack copies",
+         .count = stack_copies_dropped_,
+         .severity = event::LossSeverity::Info,
+         .meaning = "stacks known by frame pointers only: 256 MiB of copies were reached"});
   }
 }
 
