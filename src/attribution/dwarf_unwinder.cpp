@@ -21,6 +21,7 @@ constexpr std::size_t kMaxTables = 1024;
 constexpr std::size_t kMaxTableBytes = std::size_t{256} << 20U;
 
 enum class Step : std::uint8_t { Taken, Outermost, Stopped };
+enum class CodeKind : std::uint8_t { OfFile, Generated };
 
 // Reads the tables of files, each once.
 class Tables {
@@ -109,10 +110,11 @@ Step step_by_table(const UnwindRow& row, const UnwindTable& table, std::uint64_t
 // By the frame pointer: it points to the caller's, and the return address lies above that. Good for
 // the interpreter and for stubs; compiled Java code leaves the frame pointer of whoever called it,
 // so that it is skipped, or uses the register otherwise, which ends the walk.
-Step step_by_frame_pointer(UnwindRegisters& registers, StackMemory& memory) {
+Step step_by_frame_pointer(CodeKind kind, UnwindRegisters& registers, StackMemory& memory) {
   const auto frame = registers[kRbp];
   if (!frame) return Step::Stopped;
-  if (*frame == 0) return Step::Outermost;
+  // The ABI marks the outermost frame so; in generated code it is just a register that is 0.
+  if (*frame == 0) return kind == CodeKind::OfFile ? Step::Outermost : Step::Stopped;
   if (*frame % 8 != 0 || *frame < *registers[kRsp]) return Step::Stopped;
   const auto caller_frame = memory.read(*frame);
   const auto return_address = memory.read(*frame + 8);
@@ -146,6 +148,8 @@ struct DwarfUnwinder::State {
   Step step(const Box* box, std::uint64_t pc, UnwindRegisters& registers, StackMemory& memory,
             bool& interrupted) {
     interrupted = false;
+    const bool generated = box != nullptr && code.path_of(*box).empty();
+    const CodeKind kind = generated ? CodeKind::Generated : CodeKind::OfFile;
     UnwindTable* table = box == nullptr ? nullptr : table_of(*box);
     const UnwindRow* row = nullptr;
     if (table != nullptr) {
@@ -153,9 +157,9 @@ struct DwarfUnwinder::State {
         row = table->find(*address);
       }
     }
-    if (row == nullptr) return step_by_frame_pointer(registers, memory);
+    if (row == nullptr) return step_by_frame_pointer(kind, registers, memory);
     const auto cfa = cfa_of(*row, *table, registers, memory);
-    if (!cfa) return step_by_frame_pointer(registers, memory);
+    if (!cfa) return step_by_frame_pointer(kind, registers, memory);
     interrupted = row->signal_frame;
     return step_by_table(*row, *table, *cfa, registers, memory);
   }
