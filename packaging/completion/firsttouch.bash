@@ -5,12 +5,12 @@ _firsttouch_commands="record report import query check doctor"
 # The options of a command.
 _firsttouch_options() {
   case $1 in
-    record) echo "-o --output --backend -p --pid --duration -u --user --stacks --sample -h --help" ;;
-    report) echo "--format -o --output -h --help" ;;
+    record) echo "-o --output --backend -p --pid --duration -u --user --stacks --ring-size -h --help" ;;
+    report) echo "--format --table --top -o --output -h --help" ;;
     import) echo "-h --help" ;;
-    "import strace") echo "-o --output -h --help" ;;
-    query) echo "--format -h --help" ;;
-    check | doctor) echo "--format -h --help" ;;
+    "import strace") echo "-o --output --strict -h --help" ;;
+    check) echo "--format --most -h --help" ;;
+    query | doctor) echo "--format -h --help" ;;
     *) echo "-h --help --version" ;;
   esac
 }
@@ -21,10 +21,11 @@ _firsttouch_values() {
   case "$1 $2" in
     "record --backend") echo "auto bpf ptrace" ;;
     "record --stacks") echo "fp dwarf" ;;
-    "record --duration" | "record --sample") echo "any" ;;
+    "record --duration" | "record --ring-size" | "report --top" | "check --most") echo "any" ;;
     "record -p" | "record --pid") echo "pid" ;;
     "record -u" | "record --user") echo "user" ;;
     "report --format") echo "text json csv strace" ;;
+    "report --table") echo "subsystems syscalls calls faults threads phases reconcile" ;;
     "query --format") echo "table csv json" ;;
     "check --format" | "doctor --format") echo "text json" ;;
     *" -o" | *" --output") echo "file" ;;

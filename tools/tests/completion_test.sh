@@ -46,6 +46,8 @@ expect_among() {
 
 expect "record report" re
 expect "--version" --v
+expect "--table" report x.ft --ta
+expect "syscalls" report x.ft --format csv --table sy
 expect "auto bpf ptrace" record --backend ""
 expect "bpf" record --backend b
 expect "bpf" record --backend = b
