@@ -91,6 +91,8 @@ StackFacts CallFacts::read(const event::Stack& stack) const {
     return !frame.module.empty() && !is_libc(frame.module) && !is_loader(frame.module);
   };
   facts.only_libc = !stack.frames.empty() && std::ranges::none_of(frames, outside_libc);
+  facts.through_libjvm = std::ranges::any_of(
+      frames, [](const event::Frame& frame) { return jvm::is_libjvm(frame.module); });
   facts.rule = jvm::match_stack(frames);
   facts.direct_buffer = jvm::allocates_direct_buffer(frames);
   facts.file_channel = jvm::maps_file_channel(frames);

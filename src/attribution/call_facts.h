@@ -22,10 +22,11 @@ enum class Caller : std::uint8_t {
 struct StackFacts {
   const jvm::StackRule* rule = nullptr;
   Caller caller = Caller::Unknown;
-  bool only_libc = false;      // frame pointers broke off inside the C library: the owner is lost
-  bool direct_buffer = false;  // Unsafe.allocateMemory
-  bool file_channel = false;   // FileChannel.map
-  std::string_view module;     // of the caller
+  bool only_libc = false;       // frame pointers broke off inside the C library: the owner is lost
+  bool through_libjvm = false;  // any frame
+  bool direct_buffer = false;   // Unsafe.allocateMemory
+  bool file_channel = false;    // FileChannel.map
+  std::string_view module;      // of the caller
   std::string_view malloc_purpose;  // for Caller::Libc
 };
 

@@ -71,7 +71,7 @@ class Classifier {
     for (const Area& area : replay_.areas) {
       if (area.made_by < 0) continue;
       const StackFacts& facts = facts_of(area);
-      if (facts.caller == Caller::Libjvm || facts.rule != nullptr) jvm_spaces_.insert(area.space);
+      if (facts.through_libjvm || facts.rule != nullptr) jvm_spaces_.insert(area.space);
     }
   }
 

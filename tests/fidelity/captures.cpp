@@ -168,8 +168,10 @@ class BpftraceReader {
       call.stack = static_cast<event::StackId>(trace_.stacks.size());
       current_ = call.stack;
       trace_.stacks.emplace_back();
+      // The log has no results but mmap's and brk's: where an mremap went is not known.
+      call.finished = shape->number != event::SyscallNumber::Mmap &&
+                      shape->number != event::SyscallNumber::Mremap;
       if (shape->number == event::SyscallNumber::Mmap) {
-        call.finished = false;
         pending_[*tid] = trace_.syscalls.size();
       }
     }
