@@ -265,22 +265,6 @@ TEST_P(Launch, CtrlCReachesTheTargetExactlyOnce) {
   EXPECT_EQ(exit_status_of(status), 5);
 }
 
-char state_of(pid_t pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string text;
-  std::getline(stat, text);
-  const std::size_t end = text.rfind(") ");
-  return end == std::string::npos ? '?' : text[end + 2];
-}
-
-bool reaches_state(pid_t pid, const std::string& states) {
-  for (int i = 0; i < 500; ++i) {
-    if (states.find(state_of(pid)) != std::string::npos) return true;
-    ::usleep(10'000);
-  }
-  return false;
-}
-
 TEST_P(Launch, JobControlStopsAndContinuesTheTarget) {
   auto recorder = start({target("count_signals")});
   ASSERT_EQ(recorder->read_line(), "ready");

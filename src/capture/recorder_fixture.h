@@ -73,6 +73,24 @@ inline int lines_of_maps(pid_t pid) {
   return lines;
 }
 
+// The state letter of /proc/PID/stat.
+inline char state_of(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(stat, text);
+  const std::size_t end = text.rfind(") ");
+  return end == std::string::npos ? '?' : text[end + 2];
+}
+
+// Whether it gets into one of the states within five seconds.
+inline bool reaches_state(pid_t pid, const std::string& states) {
+  for (int i = 0; i < 500; ++i) {
+    if (states.find(state_of(pid)) != std::string::npos) return true;
+    ::usleep(10'000);
+  }
+  return false;
+}
+
 // What a recorder does, without recording.
 inline int record(const HeldChild::Options& options, Stops stops, Seen& seen) {
   const auto failed = [&](const Error& error) {

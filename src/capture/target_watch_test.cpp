@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "capture/recorder_fixture.h"
 
 namespace ft::capture {
@@ -86,6 +89,27 @@ TEST_P(ExecAndExitStops, ChildrenOfTheTargetAreLeftAlone) {
   EXPECT_EQ(seen_->execs, 1);
   EXPECT_EQ(seen_->exits, 1);
   EXPECT_EQ(run({target("nested"), "stop"}), 42);
+}
+
+// System.exit() ends the process from a thread that is not the leader.
+TEST_P(ExecAndExitStops, AJvmThatCallsSystemExit) {
+  const std::string source = testing::TempDir() + "Ends.java";
+  std::ofstream(source) << "public class Ends { public static void main(String[] a) {"
+                           " new Thread(() -> System.exit(9)).start(); } }\n";
+  int tested = 0;
+  for (const char* home :
+       {"/usr/lib/jvm/java-17-openjdk-amd64", "/usr/lib/jvm/temurin-25-jdk-amd64"}) {
+    const std::string java = std::string(home) + "/bin/java";
+    if (!std::filesystem::exists(java)) continue;
+    ++tested;
+    EXPECT_EQ(run({java, source}), 9) << java;
+    EXPECT_EQ(seen_->exit_wait_status, 9 << 8);
+    EXPECT_GT(seen_->maps_lines_at_exit, 100);
+    EXPECT_EQ(seen_->end_was_seen, 1);
+  }
+  if (tested == 0) GTEST_SKIP() << "no JDK is installed under /usr/lib/jvm";
+  EXPECT_EQ(seen_->execs, tested);
+  EXPECT_EQ(seen_->exits, tested);
 }
 
 }  // namespace
