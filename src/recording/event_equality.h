@@ -62,8 +62,8 @@ inline bool operator==(const File& a, const File& b) {
 }
 
 inline bool operator==(const Frame& a, const Frame& b) {
-  return std::tie(a.address, a.symbol, a.module, a.module_offset) ==
-         std::tie(b.address, b.symbol, b.module, b.module_offset);
+  return std::tie(a.address, a.symbol, a.module, a.module_offset, a.symbol_offset) ==
+         std::tie(b.address, b.symbol, b.module, b.module_offset, b.symbol_offset);
 }
 
 inline bool operator==(const Stack& a, const Stack& b) {

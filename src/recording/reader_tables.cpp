@@ -128,7 +128,8 @@ Result<void> Reader::read_stacks(event::Trace& trace) {
       const auto bias_step = frames.number();
       const auto symbol = frames.number();
       const auto module = frames.number();
-      const bool whole = address_step && bias_step && symbol && module;
+      const auto symbol_offset = frames.number();
+      const bool whole = address_step && bias_step && symbol && module && symbol_offset;
       if (!whole || *symbol >= strings.size() || *module >= strings.size()) {
         return in.damaged_row(
             fmt::format("frame {} is damaged before byte {}", i, frames.offset()));
@@ -142,7 +143,8 @@ Result<void> Reader::read_stacks(event::Trace& trace) {
       stack.frames.push_back({.address = address,
                               .symbol = strings[*symbol],
                               .module = strings[*module],
-                              .module_offset = address - bias});
+                              .module_offset = address - bias,
+                              .symbol_offset = *symbol_offset});
     }
     if (!frames.at_end()) return in.damaged_row("bytes follow the last frame");
   }

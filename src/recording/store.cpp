@@ -272,6 +272,7 @@ Result<void> Store::put(event::StackId id, const event::Stack& stack) {
     frames.number(zigzag(bias - last_bias));
     frames.number(static_cast<std::uint64_t>(FT_TRY(string_id(frame.symbol))));
     frames.number(static_cast<std::uint64_t>(FT_TRY(string_id(frame.module))));
+    frames.number(frame.symbol_offset);
     last_address = frame.address;
     last_bias = bias;
   }

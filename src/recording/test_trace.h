@@ -48,12 +48,14 @@ inline void tell_small_tables(event::EventSink& sink) {
   sink.on_meta("empty", "");
   sink.on_file(0, {.path = "/usr/lib/libjvm.so", .device = 0xfd01, .inode = 77});
   sink.on_file(2, {.path = "", .device = ~std::uint64_t{0}, .inode = ~std::uint64_t{0}});
-  sink.on_stack(
-      0,
-      {.pid = 42,
-       .truncated = false,
-       .frames = {{.address = 0x7f12, .symbol = "", .module = "", .module_offset = 0},
-                  {.address = ~std::uint64_t{0}, .symbol = "", .module = "", .module_offset = 5}}});
+  sink.on_stack(0, {.pid = 42,
+                    .truncated = false,
+                    .frames = {{.address = 0x7f12, .symbol = "", .module = ""},
+                               {.address = ~std::uint64_t{0},
+                                .symbol = "",
+                                .module = "",
+                                .module_offset = 5,
+                                .symbol_offset = 0}}});
   sink.on_stack(1, {});
   // Again, now that symbols are known.
   sink.on_stack(0, {.pid = 42,
@@ -61,11 +63,13 @@ inline void tell_small_tables(event::EventSink& sink) {
                     .frames = {{.address = 0x7f12,
                                 .symbol = "os::reserve_memory(unsigned long)",
                                 .module = "/usr/lib/libjvm.so",
-                                .module_offset = 0x12},
+                                .module_offset = 0x12,
+                                .symbol_offset = ~std::uint64_t{0}},
                                {.address = ~std::uint64_t{0},
                                 .symbol = "start",
                                 .module = "/usr/lib/libjvm.so",
-                                .module_offset = ~std::uint64_t{0}}}});
+                                .module_offset = ~std::uint64_t{0},
+                                .symbol_offset = 3}}});
   sink.on_process(
       {.pid = 42, .parent = 1, .start_ts = 0, .executable = "/bin/true", .command = {"true"}});
   sink.on_process({.pid = 42,
