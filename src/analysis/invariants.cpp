@@ -78,7 +78,8 @@ class Checker {
     return {stream, ++numbers_[stream], ts};
   }
   void check_times(const Place& place, Nanoseconds dur);
-  void check_thread(const Place& place, event::Tid tid);
+  // `until`: when the event ended, for one that may have begun before its thread's life.
+  void check_thread(const Place& place, event::Tid tid, Nanoseconds until);
   void check_stack(const Place& place, event::StackId stack);
   void check_order(const Place& place, Nanoseconds& last);
   void check_block(const Place& place, const event::PageAlloc& alloc);
@@ -101,14 +102,14 @@ void Checker::check_times(const Place& place, Nanoseconds dur) {
   }
 }
 
-void Checker::check_thread(const Place& place, event::Tid tid) {
+void Checker::check_thread(const Place& place, event::Tid tid, Nanoseconds until) {
   const std::int32_t index = threads_.find(tid, place.ts);
   if (index == ThreadIndex::kNone) {
     found_.add(Rule::UnknownThread, place, fmt::format("thread {} is not in the recording", tid));
     return;
   }
   const event::Thread& thread = trace_.threads[static_cast<std::size_t>(index)];
-  if (place.ts < thread.start_ts) {
+  if (until < thread.start_ts) {
     found_.add(Rule::OutsideThreadLife, place,
                fmt::format("thread {} began only at {}", tid, thread.start_ts));
   } else if (thread.end_ts != kStillThere && place.ts > thread.end_ts) {
@@ -181,7 +182,9 @@ void Checker::check_syscalls() {
 
 void Checker::check_syscall(const Place& place, const Syscall& call) {
   check_times(place, call.dur);
-  check_thread(place, call.tid);
+  // A recorded target lives from the end of the exec that made it; that call itself comes before.
+  const bool execs = call.number == SyscallNumber::Execve || call.number == SyscallNumber::Execveat;
+  check_thread(place, call.tid, execs ? call.ts + std::max<Nanoseconds>(call.dur, 0) : call.ts);
   check_stack(place, call.stack);
   if (!event::find_shape(call.number)) {
     found_.add(Rule::UnknownValue, place,
@@ -313,7 +316,7 @@ void Checker::check_faults(std::span<const Fault> batch) {
     const Place place = next("fault", fault.ts);
     check_order(place, last);
     check_times(place, fault.dur);
-    check_thread(place, fault.tid);
+    check_thread(place, fault.tid, fault.ts);
     if (fault.kind > event::FaultKind::Unfinished) {
       found_.add(Rule::UnknownValue, place,
                  fmt::format("kind {}", static_cast<unsigned>(fault.kind)));

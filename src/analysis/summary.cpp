@@ -114,17 +114,6 @@ void add_virtual_size(Report& report) {
                           static_cast<double>(memory.reserved_bytes))));
 }
 
-void add_tlb(Report& report) {
-  if (!report.tlb_flushes || !report.time.wall_ns) return;
-  const auto& flushes = report.tlb_flushes->by_reason;
-  const auto shootdowns = flushes.find("remote shootdown");
-  if (shootdowns != flushes.end()) return;
-  report.summary.harmless.push_back(
-      "No TLB entry had to be flushed on another CPU: reserving, committing and first touches "
-      "never "
-      "need it.");
-}
-
 void add_warnings(Report& report) {
   std::vector<std::string>& warnings = report.summary.warnings;
   if (report.loss.cut_short) {
@@ -157,7 +146,6 @@ void summarise(Report& report, const event::Trace& trace) {
   add_largest_reserve(report, trace);
   add_largest_commit(report, trace);
   add_virtual_size(report);
-  add_tlb(report);
 }
 
 }  // namespace ft::analysis

@@ -149,8 +149,8 @@ std::string costs_part(const Page& page) {
   Table table({{"", Align::Right},
                {"", Align::Right},
                {"", Align::Right},
-               {"", Align::Left, Cut::Allowed},
-               {"", Align::Left, Cut::Allowed}});
+               {"", Align::Left, Cut::Last},
+               {"", Align::Left, Cut::Last}});
   for (std::size_t i = 0; i < costs.size(); ++i) {
     table.add({fmt::format("{}.", i + 1), human_duration(costs[i].ns), percent(costs[i].share),
                printable(costs[i].what), printable(costs[i].how)});

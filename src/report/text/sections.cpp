@@ -31,7 +31,7 @@ std::string thread_label(const std::string& name, std::int32_t tid) {
 
 std::string subsystem_table(const Page& page) {
   const Report& report = page.report;
-  Table table({{"subsystem", Align::Left, Cut::Allowed},
+  Table table({{"subsystem", Align::Left, Cut::Last},
                {"mapped"},
                {"committed"},
                {"peak"},
@@ -102,7 +102,7 @@ std::string detail_table(const Page& page) {
     };
     return weight(a) > weight(b);
   });
-  Table table({{"finer", Align::Left, Cut::Allowed},
+  Table table({{"finer", Align::Left, Cut::Last},
                {"mapped"},
                {"committed"},
                {"at end"},
@@ -127,7 +127,7 @@ std::string detail_table(const Page& page) {
 
 std::string phase_table(const Page& page) {
   if (page.report.time.phases.empty()) return {};
-  Table table({{"phase", Align::Left, Cut::Allowed},
+  Table table({{"phase", Align::Left, Cut::Last},
                {"from"},
                {"took"},
                {"faults"},
@@ -196,9 +196,9 @@ std::string calls_section(const Page& page) {
   Table longest({{"call"},
                  {"at"},
                  {"took"},
-                 {"what", Align::Left, Cut::Allowed},
-                 {"for", Align::Left, Cut::Allowed},
-                 {"thread", Align::Left, Cut::Allowed}});
+                 {"what", Align::Left, Cut::Last},
+                 {"for", Align::Left, Cut::First},
+                 {"thread", Align::Left, Cut::First}});
   for (const Call& call : report.calls) {
     const std::string detail = call.detail.empty() ? "" : " / " + printable(call.detail);
     const std::string error = call.error.empty() ? "" : " (" + call.error + ")";
@@ -227,7 +227,7 @@ std::string faults_section(const Page& page) {
                                human_duration(faults.p99_ns), human_duration(faults.p999_ns),
                                human_duration(faults.max_ns)),
                    2);
-  Table classes({{"kind", Align::Left, Cut::Allowed}, {"faults"}, {"time"}, {"median"}});
+  Table classes({{"kind", Align::Left, Cut::Last}, {"faults"}, {"time"}, {"median"}});
   for (const FaultClass& c : faults.classes) {
     classes.add({c.name, grouped(c.count), human_duration(c.total_ns), time_or_unknown(c.p50_ns)});
   }
@@ -237,9 +237,9 @@ std::string faults_section(const Page& page) {
   Table longest({{"at"},
                  {"took"},
                  {"address"},
-                 {"what", Align::Left, Cut::Allowed},
-                 {"in", Align::Left, Cut::Allowed},
-                 {"thread", Align::Left, Cut::Allowed}});
+                 {"what", Align::Left, Cut::Last},
+                 {"in", Align::Left, Cut::First},
+                 {"thread", Align::Left, Cut::First}});
   for (const ExpensiveFault& fault : page.report.expensive_faults) {
     longest.add({at(fault.ts), human_duration(fault.dur_ns), hex(fault.address),
                  printable(fault.words), fault.subsystem, thread_label(fault.thread, fault.tid)});
@@ -276,8 +276,7 @@ std::string flushes_text(const Page& page) {
     reasons += fmt::format("{}{} {}", reasons.empty() ? "" : ", ", reason, grouped(count));
   }
   return page.wrapped(
-      fmt::format("TLB flushes: {} full, {} ranged ({}){}{}. {} found the entries still "
-                  "valid.",
+      fmt::format("TLB flushes: {} full, {} ranged ({}){}{}. At {} the entries were still valid.",
                   grouped(flushes.full), grouped(flushes.ranged), counted(flushes.pages, "page"),
                   reasons.empty() ? "" : "; by reason: ", reasons,
                   fmt::format("{} task switch{}", grouped(flushes.not_needed),
@@ -313,7 +312,8 @@ std::string waits_text(const Page& page) {
       "Waits (inside the times above): {}; {}; {}; {}. kswapd woken {}.",
       wait("for mmap_lock", waits.mmap_lock), wait("in direct reclaim", waits.direct_reclaim),
       wait("in memory-cgroup reclaim", waits.memcg_reclaim),
-      wait("in compaction", waits.compaction), grouped(waits.kswapd_wakes));
+      wait("in compaction", waits.compaction),
+      waits.kswapd_wakes ? counted(waits.kswapd_wakes, "time") : std::string("never"));
   if (waits.swap_ins + waits.swap_outs) {
     text += fmt::format(" {} pages swapped in, {} out.", grouped(waits.swap_ins),
                         grouped(waits.swap_outs));
@@ -338,7 +338,7 @@ std::string kernel_section(const Page& page) {
 
 std::string threads_section(const Page& page) {
   if (page.report.threads.empty()) return {};
-  Table table({{"thread", Align::Left, Cut::Allowed},
+  Table table({{"thread", Align::Left, Cut::Last},
                {"tid"},
                {"pid"},
                {"calls"},
@@ -367,7 +367,7 @@ std::string trust_section(const Page& page) {
   const Report& report = page.report;
   std::string out = page.heading("How far to trust this");
   Table checks({{"", Align::Left},
-                {"cross-check", Align::Left, Cut::Allowed},
+                {"cross-check", Align::Left, Cut::Last},
                 {"here"},
                 {"kernel"},
                 {"may differ by"}});

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kIndent = 2;
 constexpr std::size_t kGap = 2;
-constexpr std::size_t kNarrowest = 8;
+constexpr std::size_t kNarrowest = 12;
 
 bool starts_code_point(char c) {
   return (static_cast<unsigned char>(c) & 0xc0U) != 0x80;
@@ -63,15 +63,17 @@ std::vector<std::size_t> Table::widths(std::size_t limit) const {
   }
   std::size_t total = kIndent + kGap * (columns_.size() - 1);
   for (const std::size_t width : widths) total += width;
-  while (total > limit) {
-    std::size_t widest = columns_.size();
-    for (std::size_t c = 0; c < columns_.size(); ++c) {
-      if (columns_[c].cut == Cut::Never || widths[c] <= kNarrowest) continue;
-      if (widest == columns_.size() || widths[c] > widths[widest]) widest = c;
+  for (const Cut turn : {Cut::First, Cut::Last}) {
+    while (total > limit) {
+      std::size_t widest = columns_.size();
+      for (std::size_t c = 0; c < columns_.size(); ++c) {
+        if (columns_[c].cut != turn || widths[c] <= kNarrowest) continue;
+        if (widest == columns_.size() || widths[c] > widths[widest]) widest = c;
+      }
+      if (widest == columns_.size()) break;  // nothing more to give
+      --widths[widest];
+      --total;
     }
-    if (widest == columns_.size()) break;  // nothing more to give
-    --widths[widest];
-    --total;
   }
   return widths;
 }

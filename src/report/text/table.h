@@ -18,12 +18,13 @@ std::size_t shown_width(std::string_view text);
 std::string shortened(std::string_view text, std::size_t width);
 
 enum class Align : std::uint8_t { Left, Right };
-enum class Cut : std::uint8_t { Never, Allowed };
+// Which columns give up width when a table is too wide: all of First before any of Last.
+enum class Cut : std::uint8_t { Never, First, Last };
 
 struct Column {
   std::string title;
   Align align = Align::Right;
-  Cut cut = Cut::Never;  // may give up width when the table is too wide
+  Cut cut = Cut::Never;
 };
 
 class Table {
