@@ -66,9 +66,9 @@ void take(const std::string& folder, event::Snapshot& snapshot,
 
 void take_process_snapshot(event::Pid pid, std::string_view moment, Nanoseconds now,
                            std::span<const std::string_view> sources, event::EventSink& sink,
-                           const std::string& root) {
+                           const std::string& root, event::Tid through) {
   event::Snapshot snapshot{now, pid, std::string(moment), {}, {}};
-  take(fmt::format("{}/proc/{}", root, pid), snapshot, sources, sink);
+  take(fmt::format("{}/proc/{}", root, through != 0 ? through : pid), snapshot, sources, sink);
 }
 
 void take_host_snapshot(std::string_view moment, Nanoseconds now, event::EventSink& sink,

@@ -24,10 +24,12 @@ inline constexpr std::array<std::string_view, 5> kHostSources = {"meminfo", "vms
 
 // Each file of `sources` becomes one Snapshot of `pid` at `now` (nanoseconds since the recording's
 // start). A file that cannot be read, or that holds nothing (maps of a process that is a zombie),
-// becomes a Notice of loss instead: "no smaps at end".
+// becomes a Notice of loss instead: "no smaps at end". The files of a process are its leader's;
+// where that thread has ended before the others, they are empty, and `through` names a thread that
+// has not.
 void take_process_snapshot(event::Pid pid, std::string_view moment, Nanoseconds now,
                            std::span<const std::string_view> sources, event::EventSink& sink,
-                           const std::string& root = "");
+                           const std::string& root = "", event::Tid through = 0);
 
 // The same for the host's files (kHostSources), as pid 0.
 void take_host_snapshot(std::string_view moment, Nanoseconds now, event::EventSink& sink,
