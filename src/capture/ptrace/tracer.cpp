@@ -424,7 +424,7 @@ void Tracer::handle_exec(Tracee& leader) {
     facts_.libjvm_ts.reset();
     facts_.end_was_seen = false;
   }
-  snapshot(pid, "exec");
+  snapshot(leader, "exec");
 }
 
 void Tracer::handle_exit_stop(Tracee& tracee) {
@@ -439,7 +439,7 @@ void Tracer::handle_exit_stop(Tracee& tracee) {
   if (leaves_alone || process.shares_memory || process.end_seen) return;
   process.end_seen = true;
   if (tracee.pid == target_) facts_.end_was_seen = true;
-  snapshot(tracee.pid, "end");
+  snapshot(tracee, "end");
 }
 
 void Tracer::handle_death(event::Tid tid, int wait_status, const rusage& usage) {
@@ -472,19 +472,19 @@ void Tracer::cut_off(Tracee& tracee) {
   ++calls_cut_off_;
 }
 
-void Tracer::snapshot(event::Pid pid, std::string_view moment) {
+// Through the thread that stands still: the leader may have left before.
+void Tracer::snapshot(const Tracee& tracee, std::string_view moment) {
   if (sink_.failed()) return;
-  if (pid != target_ && moment == "end" && ++child_snapshots_ > kMaxChildSnapshots) {
+  const bool is_end = moment == "end";
+  if (tracee.pid != target_ && is_end && ++child_snapshots_ > kMaxChildSnapshots) {
     ++snapshots_left_out_;
     return;
   }
   const Nanoseconds began = now();
-  if (moment == "exec") {
-    host::take_process_snapshot(pid, moment, began, kExecSources, sink_);
-  } else {
-    host::take_process_snapshot(pid, moment, began, host::kProcessSources, sink_);
-  }
-  if (pid == target_) facts_.held += now() - began;
+  const std::span<const std::string_view> sources =
+      is_end ? std::span<const std::string_view>(host::kProcessSources) : kExecSources;
+  host::take_process_snapshot(tracee.pid, moment, began, sources, sink_, "", tracee.tid);
+  if (tracee.pid == target_) facts_.held += now() - began;
 }
 
 void Tracer::detach_all() {

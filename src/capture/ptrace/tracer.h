@@ -101,7 +101,7 @@ class Tracer {
   void handle_exit_stop(Tracee& tracee);
   void handle_death(event::Tid tid, int wait_status, const rusage& usage);
   void cut_off(Tracee& tracee);
-  void snapshot(event::Pid pid, std::string_view moment);
+  void snapshot(const Tracee& tracee, std::string_view moment);
   bool is_recorded(const Tracee& tracee) const;
 
   Nanoseconds start_;

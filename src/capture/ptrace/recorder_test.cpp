@@ -1,0 +1,614 @@
+// Records real programs and compares with what strace sees of the same programs.
+#include "capture/ptrace/recorder.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/text.h"
+#include "capture/recorder_fixture.h"
+#include "event/memory_trace.h"
+#include "host/maps.h"
+
+namespace ft::capture::ptrace {
+namespace {
+
+using event::SyscallNumber;
+using event::Trace;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+
+using Counts = std::map<std::string, int>;
+
+struct Recorded {
+  RecordResult result;
+  Trace trace;
+};
+
+// Discards what the target prints, as the test's own output is for a reader.
+class Quiet {
+ public:
+  Quiet() : kept_(::dup(1)) {
+    const Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    ::dup2(null.get(), 1);
+  }
+  Quiet(const Quiet&) = delete;
+  Quiet& operator=(const Quiet&) = delete;
+  ~Quiet() {
+    ::dup2(kept_, 1);
+    ::close(kept_);
+  }
+
+ private:
+  int kept_;
+};
+
+Recorded record_command(std::vector<std::string> command) {
+  RecordOptions options;
+  options.command = std::move(command);
+  event::MemoryTrace trace;
+  const Quiet quiet;
+  auto result = record(options, trace);
+  EXPECT_TRUE(result) << result.error().message();
+  if (!result) return {};
+  return {*result, trace.trace().value()};
+}
+
+Counts counts_of(const Trace& trace) {
+  Counts counts;
+  for (const event::Syscall& call : trace.syscalls) {
+    // -512...-516: the kernel breaks a call off for a signal and starts it again. How often that
+    // happens is chance.
+    if (call.ret <= -512 && call.ret >= -516) continue;
+    ++counts[std::string(event::name_of(call.number))];
+  }
+  return counts;
+}
+
+std::string followed_names() {
+  std::string names;
+  for (const event::SyscallShape& shape : event::followed_syscalls()) {
+    if (shape.number == SyscallNumber::Exit || shape.number == SyscallNumber::ExitGroup) continue;
+    // strace 6.1 does not know these.
+    if (shape.number == SyscallNumber::MapShadowStack || shape.number == SyscallNumber::Mseal) {
+      continue;
+    }
+    names += (names.empty() ? "" : ",") + std::string(shape.name);
+  }
+  return names;
+}
+
+bool have_strace() {
+  return std::system("strace -V >/dev/null 2>&1") == 0;
+}
+
+// How often strace sees each followed call of the same command.
+Counts counts_by_strace(const std::vector<std::string>& command) {
+  const std::string log = testing::TempDir() + "strace." + std::to_string(::getpid());
+  std::vector<std::string> words = {
+      "strace", "-f", "-qq", "-o", log, "-e", "trace=" + followed_names(), "-e", "signal=none"};
+  words.insert(words.end(), command.begin(), command.end());
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::dup2(::open("/dev/null", O_WRONLY), 1);
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    ::execvp(argv[0], argv.data());
+    ::_exit(127);
+  }
+  ::waitpid(pid, nullptr, 0);
+  Counts counts;
+  std::ifstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words_of_line(line);
+    std::string tid;
+    std::string call;
+    words_of_line >> tid >> call;
+    const std::size_t parenthesis = call.find('(');
+    // "<... mmap resumed>" and "+++ exited with 0 +++" begin no call.
+    const bool is_resumed = call == "<...";
+    const bool starts_again = line.find("= ? ERESTART") != std::string::npos;
+    if (is_resumed && starts_again) {
+      words_of_line >> call;
+      --counts[call];
+    }
+    if (parenthesis == std::string::npos || parenthesis == 0 || starts_again) continue;
+    ++counts[call.substr(0, parenthesis)];
+  }
+  std::filesystem::remove(log);
+  return counts;
+}
+
+class SameCallsAsStrace : public testing::TestWithParam<std::vector<std::string>> {};
+
+TEST_P(SameCallsAsStrace, Exactly) {
+  if (!have_strace()) GTEST_SKIP() << "strace is not installed";
+  std::vector<std::string> command = GetParam();
+  if (command[0].find('/') == std::string::npos) command[0] = target(command[0]);
+  if (!std::filesystem::exists(command[0])) GTEST_SKIP() << command[0] << " is not installed";
+  const Counts expected = counts_by_strace(command);
+  ASSERT_FALSE(expected.empty());
+  EXPECT_EQ(counts_of(record_command(command).trace), expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Programs, SameCallsAsStrace,
+    testing::Values(
+        std::vector<std::string>{"mmap_sequence"}, std::vector<std::string>{"fork_children", "200"},
+        std::vector<std::string>{"threads_exit", "main", "1"},
+        std::vector<std::string>{"threads_exit", "other"},
+        std::vector<std::string>{"touch_pages", "100"},
+        std::vector<std::string>{"unmap_everything"}, std::vector<std::string>{"exec_chain", "4"},
+        std::vector<std::string>{"exec_chain", "3", "thread"},
+        std::vector<std::string>{"exec_chain", "3", "vfork"},
+        std::vector<std::string>{"exec_chain", "3", "spawn"},
+        std::vector<std::string>{"nested", "seccomp"}, std::vector<std::string>{"nested", "stop"},
+        std::vector<std::string>{"/bin/bash", "--norc", "-c",
+                                 "for i in 1 2 3; do /bin/true; done; (exit 3); echo x | /bin/cat"},
+        std::vector<std::string>{"/usr/bin/python3", "-I", "-c",
+                                 "import mmap; m = mmap.mmap(-1, 1 << 20); m.close()"}));
+
+TEST(PtraceRecorder, RecordsArgumentsResultsAndFiles) {
+  const Trace trace = record_command({target("mmap_sequence")}).trace;
+  std::vector<const event::Syscall*> maps;
+  for (const event::Syscall& call : trace.syscalls) {
+    EXPECT_TRUE(call.finished);
+    EXPECT_GE(call.dur, 0);
+    if (call.number == SyscallNumber::Mmap) maps.push_back(&call);
+  }
+  ASSERT_EQ(maps.size(), 12U);
+  EXPECT_EQ(maps[0]->length(), 16 * kPageSize);
+  EXPECT_EQ(maps[0]->prot(), 3U);
+  EXPECT_EQ(maps[0]->flags(), 0x22U);
+  EXPECT_EQ(maps[0]->fd(), -1);
+  EXPECT_EQ(maps[0]->file, event::kNoFile);
+  EXPECT_GT(maps[0]->ret, 0x10000);
+  EXPECT_EQ(maps[10]->ret, -EINVAL);  // of length 0
+  ASSERT_NE(maps[11]->file, event::kNoFile);
+  const event::File& file = trace.files.at(static_cast<std::size_t>(maps[11]->file));
+  EXPECT_EQ(file.path, "/memfd:sequence (deleted)");
+  EXPECT_GT(file.inode, 0U);
+  // fallocate and ftruncate name the same file.
+  int others = 0;
+  for (const event::Syscall& call : trace.syscalls) {
+    if (call.number != SyscallNumber::Fallocate && call.number != SyscallNumber::Ftruncate)
+      continue;
+    EXPECT_EQ(call.file, maps[11]->file);
+    ++others;
+  }
+  EXPECT_EQ(others, 2);
+}
+
+TEST(PtraceRecorder, StacksLeadFromTheWrapperThroughMain) {
+  const Trace trace = record_command({target("mmap_sequence")}).trace;
+  std::vector<host::Vma> areas;
+  for (const event::Snapshot& snapshot : trace.snapshots) {
+    if (snapshot.moment == "exec" && snapshot.source == "maps") {
+      areas = host::parse_maps(snapshot.text).value();
+    }
+  }
+  const auto is_program_code = [&](std::uint64_t address) {
+    return std::ranges::any_of(areas, [&](const host::Vma& area) {
+      return area.executable && area.range.contains(address) &&
+             area.name.ends_with("mmap_sequence");
+    });
+  };
+  int looked_at = 0;
+  for (const event::Syscall& call : trace.syscalls) {
+    if (call.number != SyscallNumber::Madvise && call.number != SyscallNumber::Munmap) continue;
+    const event::Stack& stack = trace.stacks.at(static_cast<std::size_t>(call.stack));
+    EXPECT_EQ(stack.pid, call.pid);
+    ASSERT_GE(stack.frames.size(), 3U);  // wrapper, main, the C library's caller of main
+    EXPECT_TRUE(is_program_code(stack.frames[0].address));
+    EXPECT_TRUE(is_program_code(stack.frames[1].address));
+    EXPECT_TRUE(is_program_code(stack.frames[2].address));
+    ++looked_at;
+  }
+  EXPECT_EQ(looked_at, 22);
+}
+
+TEST(PtraceRecorder, FollowsThreadsAndTheirNames) {
+  const Recorded recorded = record_command({target("threads_exit"), "main", "4"});
+  EXPECT_EQ(recorded.result.exit_status, 42);
+  std::set<std::string> names;
+  for (const event::Thread& thread : recorded.trace.threads) {
+    names.insert(thread.name);
+    EXPECT_GE(thread.end_ts, thread.start_ts);
+    EXPECT_EQ(thread.pid, recorded.trace.processes.at(0).pid);
+  }
+  EXPECT_THAT(names,
+              UnorderedElementsAre("threads_exit", "worker 0", "worker 1", "worker 2", "worker 3"));
+  EXPECT_EQ(counts_of(recorded.trace)["munmap"], 40);
+}
+
+TEST(PtraceRecorder, FollowsAThousandChildren) {
+  const Recorded recorded = record_command({target("fork_children"), "1000"});
+  EXPECT_EQ(recorded.result.exit_status, 0);
+  ASSERT_EQ(recorded.trace.processes.size(), 1001U);
+  const event::Pid parent = recorded.trace.processes[0].pid;
+  int ended_with[7] = {};
+  for (std::size_t i = 1; i < 1001; ++i) {
+    const event::Process& child = recorded.trace.processes[i];
+    EXPECT_EQ(child.parent, parent);
+    EXPECT_GE(child.end_ts, child.start_ts);
+    ++ended_with[exit_status_of(child.wait_status)];
+  }
+  EXPECT_EQ(ended_with[0], 143);
+  EXPECT_EQ(ended_with[6], 142);
+  EXPECT_EQ(counts_of(recorded.trace)["mmap"], 1000);
+}
+
+std::map<std::string, event::Loss> losses_of(const Trace& trace) {
+  std::map<std::string, event::Loss> losses;
+  for (const event::Loss& loss : trace.losses) losses[loss.kind] = loss;
+  return losses;
+}
+
+TEST(PtraceRecorder, SaysWhatItCannotSee) {
+  const Trace trace = record_command({target("touch_pages"), "1000"}).trace;
+  const auto losses = losses_of(trace);
+  ASSERT_THAT(losses, Contains(testing::Key("page faults")));
+  const std::uint64_t faults =
+      std::stoull(trace.meta.at("target.minflt")) + std::stoull(trace.meta.at("target.majflt"));
+  EXPECT_GE(faults, 1000U);
+  EXPECT_LE(faults, 1100U);
+  EXPECT_EQ(losses.at("page faults").count, faults);
+  for (const auto& [kind, loss] : losses) {
+    if (loss.severity == event::LossSeverity::DataLoss) {
+      EXPECT_EQ(loss.count, 0U) << kind;
+    }
+  }
+  EXPECT_EQ(trace.meta.at("latency.source"), "tracer");
+  EXPECT_EQ(trace.meta.at("backend"), "ptrace");
+  EXPECT_EQ(trace.meta.at("target.exit_status"), "0");
+  EXPECT_EQ(trace.meta.at("target.pid"), std::to_string(trace.processes.at(0).pid));
+  EXPECT_LT(std::stoll(trace.meta.at("target.exec_ts")),
+            std::stoll(trace.meta.at("target.exit_ts")));
+}
+
+std::set<std::string> snapshots_of(const Trace& trace, event::Pid pid) {
+  std::set<std::string> found;
+  for (const event::Snapshot& snapshot : trace.snapshots) {
+    if (snapshot.pid == pid && !snapshot.text.empty()) {
+      found.insert(snapshot.moment + " " + snapshot.source);
+    }
+  }
+  return found;
+}
+
+TEST(PtraceRecorder, LooksAtTheTargetAfterExecAndBeforeItsEnd) {
+  for (const char* mode : {"main", "other", "crash"}) {
+    const Trace trace = record_command({target("threads_exit"), mode}).trace;
+    EXPECT_THAT(
+        snapshots_of(trace, trace.processes.at(0).pid),
+        testing::IsSupersetOf({"exec maps", "exec status", "end maps", "end smaps", "end status"}))
+        << mode;
+    EXPECT_FALSE(losses_of(trace).contains("end snapshot")) << mode;
+  }
+}
+
+TEST(PtraceRecorder, TheLeaderMayLeaveBeforeTheOthers) {
+  const Recorded recorded = record_command({target("threads_exit"), "leader"});
+  EXPECT_EQ(recorded.result.exit_status, 42);
+  // The snapshot is taken when the process ends and not when its leader does.
+  const Trace& trace = recorded.trace;
+  EXPECT_THAT(snapshots_of(trace, trace.processes.at(0).pid), Contains("end smaps"));
+}
+
+TEST(PtraceRecorder, ReportsTheTargetsOwnStatus) {
+  const std::vector<std::pair<std::vector<std::string>, int>> cases = {
+      {{"/bin/sh", "-c", "exit 7"}, 7},
+      {{target("raise_signal"), "15"}, 128 + SIGTERM},
+      {{target("raise_signal"), "9"}, 128 + SIGKILL},
+      {{target("raise_signal"), "11"}, 128 + SIGSEGV},
+      {{target("raise_signal"), "18"}, 3},
+      {{target("unmap_everything")}, 128 + SIGSEGV},
+      {{target("exec_chain"), "4", "thread"}, 42},
+      {{target("exec_chain"), "3", "vfork"}, 42},
+      {{target("exec_chain"), "3", "spawn"}, 42},
+      {{target("nested"), "seccomp"}, 42},
+      {{target("nested"), "strict"}, 42},
+      {{target("nested"), "ptrace"}, 42},
+      {{target("nested"), "stop"}, 42},
+  };
+  for (const auto& [command, status] : cases) {
+    EXPECT_EQ(record_command(command).result.exit_status, status)
+        << testing::PrintToString(command);
+  }
+}
+
+TEST(PtraceRecorder, TellsWhyACommandDidNotStart) {
+  const Recorded missing = record_command({"no-such-command-anywhere"});
+  EXPECT_EQ(missing.result.exit_status, 127);
+  ASSERT_TRUE(missing.result.not_started);
+  EXPECT_THAT(missing.result.not_started->message(), HasSubstr("command not found"));
+  EXPECT_THAT(missing.trace.syscalls, IsEmpty());
+
+  const Recorded folder = record_command({"/usr"});
+  EXPECT_EQ(folder.result.exit_status, 126);
+  ASSERT_TRUE(folder.result.not_started);
+}
+
+TEST(PtraceRecorder, RecordsEachProgramOfAChainOnce) {
+  const Trace trace = record_command({target("exec_chain"), "3"}).trace;
+  ASSERT_EQ(trace.processes.size(), 1U);
+  EXPECT_THAT(trace.processes[0].command, testing::ElementsAre(target("exec_chain"), "0", "plain"));
+  EXPECT_EQ(trace.processes[0].executable, target("exec_chain"));
+  EXPECT_EQ(counts_of(trace)["execve"], 4);
+}
+
+TEST(PtraceRecorder, LooksThroughPathWithoutRecordingTheSearch) {
+  const Trace trace = record_command({"true"}).trace;
+  EXPECT_EQ(counts_of(trace)["execve"], 1);
+  EXPECT_EQ(counts_of(trace).count("prctl"), 0U);  // the held child's own
+}
+
+TEST(PtraceRecorder, RunsForAnOrdinaryUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to become an ordinary user";
+  Recorder recorder([] {
+    if (::setresgid(65534, 65534, 65534) != 0 || ::setresuid(65534, 65534, 65534) != 0) return 90;
+    // As a login would: a process that changed its user may not be ptraced by it.
+    ::prctl(PR_SET_DUMPABLE, 1);
+    RecordOptions options;
+    options.command = {"/bin/sh", "-c", "exit 4"};
+    event::MemoryTrace memory;
+    const auto result = record(options, memory);
+    if (!result || result->exit_status != 4) return 91;
+    const Trace trace = memory.trace().value();
+    if (trace.syscalls.size() < 10) return 92;
+    if (!losses_of(trace).contains("set-uid programs")) return 93;
+    return 0;
+  });
+  EXPECT_EQ(recorder.wait(), 0);
+}
+
+// --- signals and ends of the recorder
+// -------------------------------------------------------------
+
+int record_quietly(const RecordOptions& options) {
+  event::MemoryTrace trace;
+  const auto result = record(options, trace);
+  return result ? result->exit_status : 125;
+}
+
+TEST(PtraceRecorder, PassesOnWhatWasSentToTheRecorderAlone) {
+  Recorder recorder([] {
+    RecordOptions options;
+    options.command = {target("count_signals")};
+    return record_quietly(options);
+  });
+  ASSERT_EQ(recorder.read_line(), "ready");
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1}) {
+    ::kill(recorder.pid(), signal);
+    ::usleep(20'000);
+  }
+  ::kill(recorder.pid(), SIGUSR2);
+  EXPECT_EQ(recorder.read_line(), "1 1 1 1 1");
+  EXPECT_EQ(recorder.wait(), 5);
+}
+
+pid_t child_of(pid_t parent) {
+  std::ifstream children("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) +
+                         "/children");
+  pid_t pid = 0;
+  children >> pid;
+  return pid;
+}
+
+TEST(PtraceRecorder, JobControlStopsAndContinuesTheTarget) {
+  Recorder recorder([] {
+    RecordOptions options;
+    options.command = {target("count_signals")};
+    return record_quietly(options);
+  });
+  ASSERT_EQ(recorder.read_line(), "ready");
+  const pid_t pid = child_of(recorder.pid());
+  ASSERT_GT(pid, 0);
+  for (int round = 0; round < 3; ++round) {
+    ::kill(pid, SIGTSTP);
+    ASSERT_TRUE(reaches_state(pid, "Tt"));
+    ::usleep(30'000);
+    ASSERT_TRUE(reaches_state(pid, "Tt"));
+    ::kill(pid, SIGCONT);
+    ASSERT_TRUE(reaches_state(pid, "SR"));
+  }
+  ::kill(pid, SIGUSR2);
+  EXPECT_EQ(recorder.wait(), 5);
+}
+
+TEST(PtraceRecorder, ARecorderKilledHardTakesAFilteredTargetWithIt) {
+  Recorder recorder([] {
+    RecordOptions options;
+    options.command = {target("count_signals")};
+    return record_quietly(options);
+  });
+  ASSERT_EQ(recorder.read_line(), "ready");
+  ::kill(recorder.pid(), SIGKILL);
+  EXPECT_EQ(recorder.wait(), 128 + SIGKILL);
+  EXPECT_EQ(recorder.read_line(), "");  // the target's end of the pipe is closed: it is gone
+}
+
+// --- attaching
+// ------------------------------------------------------------------------------------
+
+class Attach : public testing::Test {
+ protected:
+  // A running target in a group of its own.
+  Attach()
+      : running_([] {
+          const std::string program = target("count_signals");
+          ::execl(program.c_str(), program.c_str(), nullptr);
+          return 1;
+        }) {
+    EXPECT_EQ(running_.read_line(), "ready");
+  }
+  // It must have survived with all its wits.
+  ~Attach() override {
+    ::kill(running_.pid(), SIGUSR2);
+    EXPECT_EQ(running_.read_line(), "0 0 0 0 0");
+    EXPECT_EQ(running_.wait(), 5);
+  }
+
+  Recorder running_;
+};
+
+TEST_F(Attach, RecordsForAWhileAndLetsGo) {
+  RecordOptions options;
+  options.attach = running_.pid();
+  options.duration = 300'000'000;
+  event::MemoryTrace memory;
+  const auto result = record(options, memory);
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(result->exit_status, 0);
+  const Trace trace = memory.trace().value();
+  const Counts counts = counts_of(trace);
+  EXPECT_THAT(counts, Contains(Pair("mmap", testing::Gt(5))));
+  EXPECT_THAT(counts, Contains(Pair("munmap", testing::Gt(5))));
+  ASSERT_EQ(trace.processes.size(), 1U);
+  EXPECT_TRUE(trace.processes[0].present_at_start);
+  EXPECT_EQ(trace.processes[0].end_ts, event::kStillThere);
+  EXPECT_THAT(snapshots_of(trace, running_.pid()),
+              testing::IsSupersetOf({"attach maps", "attach smaps", "end maps", "end smaps"}));
+  EXPECT_TRUE(reaches_state(running_.pid(), "SR"));
+}
+
+TEST_F(Attach, CtrlCEndsTheRecordingAndNotTheTarget) {
+  const pid_t pid = running_.pid();
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    Recorder recorder([pid] {
+      RecordOptions options;
+      options.attach = pid;
+      ::dprintf(1, "go\n");
+      return record_quietly(options);
+    });
+    ASSERT_EQ(recorder.read_line(), "go");
+    ::usleep(150'000);
+    ::kill(recorder.pid(), signal);
+    EXPECT_EQ(recorder.wait(), 0);
+  }
+}
+
+TEST_F(Attach, ARecorderKilledHardLeavesTheTargetRunning) {
+  const pid_t pid = running_.pid();
+  Recorder recorder([pid] {
+    RecordOptions options;
+    options.attach = pid;
+    return record_quietly(options);
+  });
+  ::usleep(150'000);
+  ::kill(recorder.pid(), SIGKILL);
+  EXPECT_EQ(recorder.wait(), 128 + SIGKILL);
+}
+
+TEST_F(Attach, SaysWhoTracesItAlready) {
+  const pid_t pid = running_.pid();
+  Recorder first([pid] {
+    RecordOptions options;
+    options.attach = pid;
+    options.duration = 2'000'000'000;
+    return record_quietly(options);
+  });
+  ::usleep(200'000);
+  RecordOptions options;
+  options.attach = pid;
+  event::MemoryTrace trace;
+  const auto result = record(options, trace);
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message(),
+              HasSubstr("process " + std::to_string(first.pid()) + " traces it already"));
+  ::kill(first.pid(), SIGINT);
+  EXPECT_EQ(first.wait(), 0);
+}
+
+TEST(AttachErrors, SaysWhyThereIsNothingToAttachTo) {
+  RecordOptions options;
+  event::MemoryTrace trace;
+  options.attach = 0x3fffff;
+  EXPECT_THAT(record(options, trace).error().message(), HasSubstr("there is no such process"));
+  options.attach = 2;
+  if (!std::filesystem::exists("/proc/2/cmdline")) GTEST_SKIP() << "no kernel threads in sight";
+  EXPECT_THAT(record(options, trace).error().message(), HasSubstr("kernel thread"));
+}
+
+TEST(AttachThreads, SeesEveryThreadAndThoseBornLater) {
+  Recorder running([] {
+    ::execlp("python3", "python3", "-c",
+             "import threading, time, mmap\n"
+             "def work():\n"
+             "  end = time.time() + 2\n"
+             "  while time.time() < end:\n"
+             "    mmap.mmap(-1, 4096).close(); time.sleep(0.005)\n"
+             "ts = [threading.Thread(target=work) for i in range(4)]\n"
+             "[t.start() for t in ts]\n"
+             "print('ready', flush=True)\n"
+             "time.sleep(0.4)\n"
+             "t = threading.Thread(target=work); t.start()\n"
+             "t.join(); [t.join() for t in ts]\n",
+             nullptr);
+    return 1;
+  });
+  if (running.read_line() != "ready") GTEST_SKIP() << "python3 is not installed";
+  RecordOptions options;
+  options.attach = running.pid();
+  options.duration = 900'000'000;
+  event::MemoryTrace memory;
+  const auto result = record(options, memory);
+  ASSERT_TRUE(result) << result.error().message();
+  const Trace trace = memory.trace().value();
+  std::set<event::Tid> mapping;
+  for (const event::Syscall& call : trace.syscalls) {
+    if (call.number == SyscallNumber::Mmap && call.length() == 4096) mapping.insert(call.tid);
+  }
+  EXPECT_EQ(mapping.size(), 5U);
+  EXPECT_GE(trace.threads.size(), 6U);
+  EXPECT_EQ(running.wait(), 0);
+}
+
+// --- real JVMs
+// ------------------------------------------------------------------------------------
+
+TEST(PtraceJvm, RecordsAStartWithStacksThatReachTheJvm) {
+  int tested = 0;
+  for (const char* home :
+       {"/usr/lib/jvm/java-17-openjdk-amd64", "/usr/lib/jvm/temurin-25-jdk-amd64"}) {
+    const std::string java = std::string(home) + "/bin/java";
+    if (!std::filesystem::exists(java)) continue;
+    ++tested;
+    const Recorded recorded =
+        record_command({java, "-Xms256m", "-Xmx8g", "-XX:+UseG1GC", "-version"});
+    EXPECT_EQ(recorded.result.exit_status, 0);
+    const Trace& trace = recorded.trace;
+    EXPECT_GT(counts_of(trace)["mmap"], 100);
+    EXPECT_THAT(trace.files, Contains(testing::Field(&event::File::path, HasSubstr("/libjvm.so"))));
+    EXPECT_THAT(trace.threads,
+                Contains(testing::Field(&event::Thread::name, HasSubstr("GC Thread"))));
+    // The heap: its reservation was asked for by libjvm, many frames deep.
+    const auto heap = std::ranges::find_if(trace.syscalls, [](const event::Syscall& call) {
+      return call.number == SyscallNumber::Mmap && call.length() == 8 * kGiB && !call.failed();
+    });
+    ASSERT_NE(heap, trace.syscalls.end());
+    EXPECT_GE(trace.stacks.at(static_cast<std::size_t>(heap->stack)).frames.size(), 8U);
+    EXPECT_EQ(losses_of(trace).at("stack unreadable").count, 0U);
+    EXPECT_FALSE(losses_of(trace).contains("end snapshot"));
+  }
+  if (tested == 0) GTEST_SKIP() << "no JDK is installed under /usr/lib/jvm";
+}
+
+}  // namespace
+}  // namespace ft::capture::ptrace
