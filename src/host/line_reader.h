@@ -22,7 +22,9 @@ class LineReader {
   // The next line, without its end; false at the end of the text.
   bool next(std::string_view& line) {
     if (rest_.empty()) return false;
-    line_ = take_until(rest_, '\n');
+    const std::size_t end = rest_.find('\n');
+    line_ = rest_.substr(0, end);
+    rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
     ++number_;
     line = line_;
     return true;

@@ -1,6 +1,9 @@
 #include "host/smaps.h"
 
 #include <array>
+#include <limits>
+
+#include "base/units.h"
 
 namespace ft::host {
 
@@ -42,6 +45,10 @@ constexpr std::array kFields = {
     Field{"ProtectionKey", &SmapsCounters::protection_key},
 };
 
+// How far the next field is looked for before the careful search: kernels leave some out.
+constexpr std::size_t kLookAhead = 6;
+constexpr std::uint64_t kMostKilobytes = std::numeric_limits<std::uint64_t>::max() / kKiB;
+
 // An area's first line starts with a lower-case hexadecimal digit and no colon ends its first word.
 bool starts_area(std::string_view line) {
   if (line.empty()) return false;
@@ -79,6 +86,7 @@ class SmapsParser {
 
  private:
   Result<void> parse_field(std::string_view line, SmapsEntry& entry) {
+    if (take_expected(line, entry.counters)) return {};
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) return lines_.expected_at(line, "a field such as Rss:");
     const std::string_view key = line.substr(0, colon);
@@ -87,6 +95,23 @@ class SmapsParser {
     const Field* field = find_field(key);
     if (field) entry.counters.*field->counter = FT_TRY(parse_amount(lines_, value));
     return {};
+  }
+
+  // The line that is nearly always there: the next field of the table, well-formed. False, and
+  // nothing done, where it is anything else; the careful way then finds out what.
+  bool take_expected(std::string_view line, SmapsCounters& counters) {
+    for (std::size_t at = next_field_; at < kFields.size() && at < next_field_ + kLookAhead; ++at) {
+      const std::string_view key = kFields[at].key;
+      if (line.size() <= key.size() || line[key.size()] != ':' || !line.starts_with(key)) continue;
+      std::string_view rest = line.substr(key.size() + 1);
+      skip_blanks(rest);
+      const std::optional<std::uint64_t> number = take_number<std::uint64_t>(rest);
+      if (!number || *number > kMostKilobytes || (rest != " kB" && !rest.empty())) return false;
+      counters.*kFields[at].counter = rest.empty() ? *number : *number * kKiB;
+      next_field_ = at + 1;
+      return true;
+    }
+    return false;
   }
 
   Result<void> parse_flags(std::string_view value, VmFlags& flags) {
