@@ -237,17 +237,23 @@ bool CallParser::read_argument(Scanner& scanner, ParsedCall& call, std::size_t i
     if (*start != '0' || scanner.position() - start == 1 || start[1] == 'x') return true;
     scanner.move_to(start);
   }
-  // Anything else (a symbol of prctl's, a string): kept as printed.
+  // With a comment, in octal; or by a name, which only prctl's arguments have.
   if (!skip_argument(scanner)) return false;
-  call.text[index] = scanner.since(start);
-  value = event::kPointerNotShown;
-  if (const auto number = event::read_number(call.text[index])) {
+  const std::string_view text = scanner.since(start);
+  if (const auto number = event::read_number(text)) {
     value = *number;
-  } else if (format.table) {
-    const auto named = event::read_flags(call.text[index], *format.table);
+    return true;
+  }
+  scanner.move_to(start);
+  if (format.form != ArgumentForm::Hex || text.empty()) return false;
+  call.text[index] = text;
+  value = event::kPointerNotShown;
+  if (format.table) {
+    const auto named = event::read_flags(text, *format.table);
     if (named && named->complete) value = named->value;
   }
-  return !call.text[index].empty();
+  scanner.advance(text.size());
+  return true;
 }
 
 bool CallParser::read_flag_argument(Scanner& scanner, const event::FlagTable& table,

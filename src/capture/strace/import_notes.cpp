@@ -57,8 +57,7 @@ void LogImporter::tell_meta() {
   if (const event::Process* first = family_.first_process()) {
     sink_.on_meta("target.pid", std::to_string(first->pid));
   }
-  sink_.on_meta("import.pids",
-                main_tid_known_ || family_.first_pid() != main_tid_ ? "log" : "none");
+  sink_.on_meta("import.pids", pids_seen_ ? "log" : "none");
 }
 
 void LogImporter::tell_loss(std::string kind, std::uint64_t count, LossSeverity severity,

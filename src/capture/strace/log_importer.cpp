@@ -72,9 +72,7 @@ LogImporter::LogImporter(std::string name, event::EventSink& sink, ImportOptions
       files_(sink),
       descriptors_(files_),
       stacks_(sink) {
-  const std::optional<event::Tid> main = find_main_thread(beginning);
-  main_tid_known_ = main.has_value();
-  main_tid_ = main.value_or(kStandInTid);
+  main_tid_ = find_main_thread(beginning).value_or(kStandInTid);
   sink_.on_meta("backend", "import");
   sink_.on_meta("import.format", "strace");
   sink_.on_meta("import.log", name_);
@@ -149,7 +147,9 @@ Result<void> LogImporter::attached_line(std::string_view line, std::size_t at) {
 
 Task& LogImporter::task_of(const LinePrefix& prefix, std::string_view body, Nanoseconds ts) {
   event::Tid tid = prefix.tid;
-  if (tid == 0) {
+  if (tid != 0) {
+    pids_seen_ = true;
+  } else {
     // Without -f there is one thread; with it, strace stops naming the last one left.
     Task* last_left = family_.only_live_task();
     tid = last_left ? last_left->thread.tid : main_tid_;
@@ -422,7 +422,8 @@ Result<void> LogImporter::malformed(std::size_t column, const char* why) {
   }
   ++summary_.malformed;
   if (positions_.size() < kPositionsKept) {
-    positions_.push_back(fmt::format("{} {}", position, why));
+    positions_.push_back(std::move(position));
+    if (reason_.empty()) reason_ = why;
   }
   return {};
 }
@@ -431,10 +432,10 @@ Result<ImportSummary> LogImporter::finish() {
   if (interrupted_pending_) FT_TRY_VOID(malformed(0, "the log ends inside a line"));
   flush_call();
   if (understood_ == 0) {
-    const std::string where = positions_.empty() ? name_ : positions_.front();
-    return fail(where,
-                summary_.malformed == 0 ? "the log is empty" : "no line of it is strace output",
-                "give the file that strace wrote with -o, or its standard error");
+    constexpr const char* kRemedy =
+        "give the file that strace wrote with -o, or its standard error";
+    if (positions_.empty()) return fail(name_, "the log is empty", kRemedy);
+    return fail(positions_.front(), reason_ + ", and no other line is strace output", kRemedy);
   }
   for (Task* task : family_.unfinished_tasks()) {
     if (tell_unfinished(*task)) ++never_resumed_;

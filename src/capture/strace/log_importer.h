@@ -64,8 +64,8 @@ class LogImporter {
   StackTable stacks_;
   CallParser parser_;
 
-  event::Tid main_tid_ = 0;        // of lines that name none
-  bool main_tid_known_ = false;    // false: it is a stand-in
+  event::Tid main_tid_ = 0;  // of lines that name none
+  bool pids_seen_ = false;
   bool decorations_seen_ = false;  // -y
   bool durations_seen_ = false;
   bool stacks_seen_ = false;
@@ -85,6 +85,7 @@ class LogImporter {
   std::uint64_t never_resumed_ = 0;
   std::uint64_t signals_ = 0;
   std::vector<std::string> positions_;  // of the first malformed lines
+  std::string reason_;                  // why the first of them is
   std::string last_skipped_;
   std::uint64_t* last_skipped_count_ = nullptr;
 };
