@@ -23,6 +23,14 @@ constexpr std::size_t kMaxTableBytes = std::size_t{256} << 20U;
 enum class Step : std::uint8_t { Taken, Outermost, Stopped };
 enum class CodeKind : std::uint8_t { OfFile, Generated };
 
+// Where a walk is.
+struct Frame {
+  UnwindRegisters registers;
+  std::uint64_t pc = 0;  // inside the instruction the frame is at
+  bool innermost = true;
+  bool interrupted = false;  // reached through a signal, not by a call
+};
+
 // Reads the tables of files, each once.
 class Tables {
  public:
@@ -129,6 +137,15 @@ Step step_by_frame_pointer(CodeKind kind, UnwindRegisters& registers, StackMemor
   return Step::Taken;
 }
 
+// As a function that has pushed nothing: its return address is where the stack pointer points. So
+// is clone3 of the C library at its system call, which has no table there because the two threads
+// that return from it would need two.
+Step step_as_leaf(std::uint64_t return_address, UnwindRegisters& registers) {
+  registers[kReturnAddress] = return_address;
+  *registers[kRsp] += 8;
+  return Step::Taken;
+}
+
 }  // namespace
 
 struct DwarfUnwinder::State {
@@ -144,24 +161,38 @@ struct DwarfUnwinder::State {
     return it->second;
   }
 
-  // `pc` is inside the instruction the frame is at.
-  Step step(const Box* box, std::uint64_t pc, UnwindRegisters& registers, StackMemory& memory,
-            bool& interrupted) {
-    interrupted = false;
-    const bool generated = box != nullptr && code.path_of(*box).empty();
-    const CodeKind kind = generated ? CodeKind::Generated : CodeKind::OfFile;
-    UnwindTable* table = box == nullptr ? nullptr : table_of(*box);
-    const UnwindRow* row = nullptr;
-    if (table != nullptr) {
-      if (const auto address = table->virtual_address(pc + box->file_delta)) {
-        row = table->find(*address);
+  // True where nothing is known that could say otherwise.
+  bool may_be_code(event::Pid pid, std::uint64_t address, Nanoseconds ts) const {
+    return !code.knows(pid) || code.find(pid, address, ts) != nullptr;
+  }
+
+  const UnwindRow* row_at(UnwindTable* table, const Box& box, std::uint64_t pc) const {
+    if (table == nullptr) return nullptr;
+    const auto address = table->virtual_address(pc + box.file_delta);
+    return address ? table->find(*address) : nullptr;
+  }
+
+  Step step(const event::StackCopy& copy, Frame& frame, StackMemory& memory) {
+    frame.interrupted = false;
+    const bool innermost = std::exchange(frame.innermost, false);
+    const Box* box = code.find(copy.pid, frame.pc, copy.ts);
+    if (box == nullptr) return step_by_frame_pointer(CodeKind::OfFile, frame.registers, memory);
+
+    const CodeKind kind = code.path_of(*box).empty() ? CodeKind::Generated : CodeKind::OfFile;
+    UnwindTable* table = table_of(*box);
+    const UnwindRow* row = row_at(table, *box, frame.pc);
+    if (row != nullptr) {
+      if (const auto cfa = cfa_of(*row, *table, frame.registers, memory)) {
+        frame.interrupted = row->signal_frame;
+        return step_by_table(*row, *table, *cfa, frame.registers, memory);
+      }
+    } else if (innermost && kind == CodeKind::OfFile) {
+      const auto on_top = memory.read(*frame.registers[kRsp]);
+      if (on_top && code.find(copy.pid, *on_top - 1, copy.ts) != nullptr) {
+        return step_as_leaf(*on_top, frame.registers);
       }
     }
-    if (row == nullptr) return step_by_frame_pointer(kind, registers, memory);
-    const auto cfa = cfa_of(*row, *table, registers, memory);
-    if (!cfa) return step_by_frame_pointer(kind, registers, memory);
-    interrupted = row->signal_frame;
-    return step_by_table(*row, *table, *cfa, registers, memory);
+    return step_by_frame_pointer(kind, frame.registers, memory);
   }
 
   CallFacts facts;
@@ -181,19 +212,20 @@ std::span<const Error> DwarfUnwinder::problems() const {
   return state_->tables.problems();
 }
 
+bool DwarfUnwinder::may_be_code(const event::StackCopy& copy, std::uint64_t address) const {
+  return state_->may_be_code(copy.pid, address, copy.ts);
+}
+
 Walk DwarfUnwinder::walk(const event::StackCopy& copy) {
-  UnwindRegisters registers;
-  std::ranges::copy(copy.registers, registers.begin());
   StackMemory memory(copy.stack_pointer(), copy.memory);
-  const bool code_known = state_->code.knows(copy.pid);
+  Frame frame;
+  std::ranges::copy(copy.registers, frame.registers.begin());
+  frame.pc = copy.instruction_pointer();
 
   Walk walk;
   walk.addresses.push_back(copy.instruction_pointer());
-  std::uint64_t pc = copy.instruction_pointer();
-  const Box* box = state_->code.find(copy.pid, pc, copy.ts);
   for (;;) {
-    bool interrupted = false;
-    const Step step = state_->step(box, pc, registers, memory, interrupted);
+    const Step step = state_->step(copy, frame, memory);
     if (step == Step::Outermost) {
       walk.end = WalkEnd::Outermost;
       break;
@@ -202,12 +234,11 @@ Walk DwarfUnwinder::walk(const event::StackCopy& copy) {
       walk.end = memory.wanted_more() ? WalkEnd::CopyEnded : WalkEnd::NobodyKnows;
       break;
     }
-    const std::uint64_t address = *registers[kReturnAddress];
+    const std::uint64_t address = *frame.registers[kReturnAddress];
     // A return address may already belong to the next function; the call before it does not. What a
     // signal interrupted is no call.
-    pc = interrupted ? address : address - 1;
-    box = state_->code.find(copy.pid, pc, copy.ts);
-    if (box == nullptr && code_known) break;  // not where code is: the walk went astray
+    frame.pc = frame.interrupted ? address : address - 1;
+    if (!may_be_code(copy, frame.pc)) break;  // the walk went astray
     if (walk.addresses.size() == kMaxFrames) {
       walk.end = WalkEnd::TooDeep;
       break;
@@ -220,8 +251,10 @@ Walk DwarfUnwinder::walk(const event::StackCopy& copy) {
 namespace {
 
 // Adds to the walk what the frame pointers knew beyond it. The two are joined at the outermost
-// address of the walk that they share; of a function that called itself, at the same turn.
-void add_frames_beyond(std::vector<std::uint64_t>& walked, const event::Stack& by_frame_pointers) {
+// address of the walk that they share; of a function that called itself, at the same turn. Where a
+// register that is no frame pointer led that walk astray, the rest is left out.
+void add_frames_beyond(const DwarfUnwinder& unwinder, const event::StackCopy& copy,
+                       const event::Stack& by_frame_pointers, std::vector<std::uint64_t>& walked) {
   for (std::size_t i = walked.size(); i-- > 0;) {
     const auto upto = walked.begin() + static_cast<std::ptrdiff_t>(i) + 1;
     auto turns = std::count(walked.begin(), upto, walked[i]);
@@ -230,7 +263,10 @@ void add_frames_beyond(std::vector<std::uint64_t>& walked, const event::Stack& b
       return frame.address == walked[i] && --turns == 0;
     });
     if (joint == frames.end()) continue;
-    for (auto frame = joint + 1; frame != frames.end(); ++frame) walked.push_back(frame->address);
+    for (auto frame = joint + 1; frame != frames.end(); ++frame) {
+      if (!unwinder.may_be_code(copy, frame->address - 1)) return;
+      walked.push_back(frame->address);
+    }
     return;
   }
 }
@@ -254,7 +290,7 @@ UnwoundStacks unwind_all(event::Trace& trace, std::span<const event::StackCopy> 
     ++counted;
     // Nothing found at all: what the frame pointers gave is better than nothing.
     const bool found_nothing = walk.addresses.size() == 1 && walk.end == WalkEnd::NobodyKnows;
-    if (cut || found_nothing) add_frames_beyond(walk.addresses, stack);
+    if (cut || found_nothing) add_frames_beyond(unwinder, copy, stack, walk.addresses);
 
     stack.pid = copy.pid;
     stack.truncated = cut;

@@ -48,6 +48,9 @@ class DwarfUnwinder {
   Walk walk(const event::StackCopy& copy);
   std::vector<std::uint64_t> unwind(const event::StackCopy& copy) { return walk(copy).addresses; }
 
+  // False where the process is known to have had no code at that address.
+  bool may_be_code(const event::StackCopy& copy, std::uint64_t address) const;
+
   // Files whose tables could not be read.
   std::span<const Error> problems() const;
 

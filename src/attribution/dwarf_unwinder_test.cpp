@@ -296,6 +296,48 @@ TEST(DwarfUnwinder, NothingKnownOfTheProcessLeavesFramePointers) {
   EXPECT_EQ(walk.end, WalkEnd::Outermost);
 }
 
+// Two pieces of code without tables, and what a copy of that process may look like.
+event::Trace trace_without_tables() {
+  event::Trace trace;
+  trace.processes.push_back({.pid = kPid, .exec_ts = 0});
+  trace.snapshots.push_back({.ts = 1,
+                             .pid = kPid,
+                             .moment = "exec",
+                             .source = "maps",
+                             .text = "10000000-10100000 r-xp 00000000 00:01 77 /nowhere.so\n"
+                                     "20000000-20100000 rwxp 00000000 00:00 0 \n"});
+  return trace;
+}
+
+event::StackCopy copy_of(std::uint64_t pc, std::uint64_t rbp,
+                         std::span<const std::uint64_t> words) {
+  event::StackCopy copy;
+  copy.stack = 0;
+  copy.pid = kPid;
+  copy.ts = 10;
+  copy.registers[kRsp] = 0x1000;
+  copy.registers[kRbp] = rbp;
+  copy.registers[kReturnAddress] = pc;
+  copy.memory.resize(words.size_bytes());
+  std::memcpy(copy.memory.data(), words.data(), words.size_bytes());
+  return copy;
+}
+
+TEST(DwarfUnwinder, InnermostFrameWithoutATableIsALeafOfItsFile) {
+  const event::Trace trace = trace_without_tables();
+  DwarfUnwinder unwinder(trace);
+  // The first word is a return address, the frame pointer leads past it to the next one.
+  const std::array<std::uint64_t, 5> words{0x10000200, 7, 0, 0x10000300, 0};
+  EXPECT_THAT(unwinder.unwind(copy_of(0x10000100, 0x1010, words)),
+              ElementsAreArray({0x10000100, 0x10000200, 0x10000300}));
+  // Not so in generated code, and not where the word is no address of code.
+  EXPECT_THAT(unwinder.unwind(copy_of(0x20000100, 0x1010, words)),
+              ElementsAreArray({0x20000100, 0x10000300}));
+  const std::array<std::uint64_t, 5> data{0x30000200, 7, 0, 0x10000300, 0};
+  EXPECT_THAT(unwinder.unwind(copy_of(0x10000100, 0x1010, data)),
+              ElementsAreArray({0x10000100, 0x10000300}));
+}
+
 TEST(DwarfUnwinder, FramePointerThatTurnsBackEndsTheWalk) {
   const event::Trace trace;
   DwarfUnwinder unwinder(trace);
@@ -404,6 +446,18 @@ TEST(UnwindAll, KeepsRecordedFramesWhereNothingIsFound) {
   EXPECT_EQ(result.broken, 1U);
   EXPECT_EQ(trace.stacks[0].frames.size(), 3U);
   EXPECT_FALSE(trace.stacks[0].truncated);
+}
+
+TEST(UnwindAll, LeavesOutRecordedFramesThatAreNoCode) {
+  event::Trace trace = trace_without_tables();
+  trace.stacks.resize(1);
+  for (const std::uint64_t address : {0x10000100, 0x10000200, 0x30000000, 0x10000300}) {
+    trace.stacks[0].frames.push_back({.address = address});
+  }
+  const event::StackCopy copy = copy_of(0x10000100, 7, {});
+  unwind_all(trace, {&copy, 1}, [](event::StackId, const event::Stack&) {});
+  ASSERT_EQ(trace.stacks[0].frames.size(), 2U);
+  EXPECT_EQ(trace.stacks[0].frames[1].address, 0x10000200U);
 }
 
 TEST(UnwindAll, PassesOverStacksThatAreNotThere) {

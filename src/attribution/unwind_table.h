@@ -72,7 +72,8 @@ class UnwindTable {
   // The virtual address of a byte of the file that is loaded.
   std::optional<std::uint64_t> virtual_address(std::uint64_t file_offset) const;
 
-  std::size_t functions() const { return entries_.functions.size(); }
+  // By start.
+  std::span<const UnwindFunction> functions() const { return entries_.functions; }
   std::size_t section_bytes() const { return section_.size(); }
 
  private:

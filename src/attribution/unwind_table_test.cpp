@@ -71,7 +71,7 @@ TEST(UnwindTable, GivesTheRowThatHoldsAtAnAddress) {
                    {DW_CFA_advance_loc | 1, DW_CFA_def_cfa_offset, 16, DW_CFA_offset | 6, 2,
                     DW_CFA_advance_loc | 3, DW_CFA_def_cfa_register, 6});
   UnwindTable table = section.table();
-  ASSERT_EQ(table.functions(), 1U);
+  ASSERT_EQ(table.functions().size(), 1U);
   EXPECT_EQ(table.find(0xfff), nullptr);
   EXPECT_EQ(table.find(0x1020), nullptr);
 
@@ -127,7 +127,7 @@ TEST(UnwindTable, PassesOverFormsItDoesNotKnow) {
   section.function(section.common(), 0x3000, 0x10, {DW_CFA_set_loc, 0, 0, 0, 0});
   section.function(section.common(), 0x4000, 0x10, {});
   UnwindTable table = section.table();
-  EXPECT_EQ(table.functions(), 2U);
+  EXPECT_EQ(table.functions().size(), 2U);
   EXPECT_EQ(table.find(0x1000), nullptr);
   EXPECT_EQ(table.find(0x2000), nullptr);
   EXPECT_EQ(table.find(0x3000), nullptr);
@@ -172,7 +172,7 @@ TEST(UnwindTable, TruncatedSectionsKeepTheEntriesBefore) {
   for (std::size_t size = 0; size <= all.size(); ++size) {
     const auto table = UnwindTable::parse(
         {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(size)}, Section::kAddress);
-    EXPECT_EQ(table.functions(), size < whole ? 0U : size < all.size() ? 1U : 2U) << size;
+    EXPECT_EQ(table.functions().size(), size < whole ? 0U : size < all.size() ? 1U : 2U) << size;
   }
 }
 
@@ -187,7 +187,7 @@ TEST(UnwindTable, LoadSaysWhyItCannot) {
 TEST(UnwindTable, ReadsARealFile) {
   auto table = UnwindTable::load("/proc/self/exe");
   ASSERT_TRUE(table) << table.error().message();
-  EXPECT_GT(table->functions(), 100U);
+  EXPECT_GT(table->functions().size(), 100U);
 }
 
 // --- expressions
