@@ -159,9 +159,23 @@ void TouchedPages::touch_page(Block& block, unsigned page, PageClass page_class,
 }
 
 void TouchedPages::touch_span(Block& block, Span span, PageClass page_class, Backing backing) {
-  for (unsigned page = span.first; page < span.last; ++page) {
-    touch_page(block, page, page_class, backing);
+  // Whose pages they are is one question for the whole block, as long as there is one owner.
+  if (!block.mixed && count_bits(block.resident) == 0) block.uniform = page_class;
+  if (block.mixed || block.uniform != page_class) {
+    for (unsigned page = span.first; page < span.last; ++page) {
+      touch_page(block, page, page_class, backing);
+    }
+    return;
   }
+  unsigned new_pages = 0;
+  for (unsigned word = 0; word < block.touched.size(); ++word) {
+    const std::uint64_t mask = mask_of(word, span.first, span.last);
+    block.touched[word] |= mask;
+    if (backing == Backing::Zero) continue;
+    new_pages += static_cast<unsigned>(std::popcount(mask & ~block.resident[word]));
+    block.resident[word] |= mask;
+  }
+  if (new_pages > 0) add(page_class, new_pages);
 }
 
 void TouchedPages::touch(std::uint64_t address, PageClass page_class, Backing backing) {
@@ -176,6 +190,7 @@ void TouchedPages::touch_range(AddressRange range, PageClass page_class, Backing
     const std::uint64_t block_start = at & ~(kBlockSize - 1);
     const std::uint64_t block_end = block_start + kBlockSize;
     const std::uint64_t end = std::min(block_end, range.end);
+    if (++blocks_filled_ > kMostFilled / kBlockSize) exhausted_ = true;
     if (Block* block = block_for(at)) {
       const Span span{page_in_block(at),
                       static_cast<unsigned>((page_ceil(end) - block_start) >> kPageShift)};

@@ -39,7 +39,9 @@ class TouchedPages {
  public:
   static constexpr std::uint64_t kUserEnd = std::uint64_t{1} << 57U;  // with 5-level tables
 
-  // Stops accounting (exhausted()) rather than use more than `memory_limit` bytes.
+  // Stops accounting (exhausted()) rather than use more than `memory_limit` bytes, or fill more
+  // than kMostFilled bytes by ranges: no trace of a real start comes near either.
+  static constexpr std::uint64_t kMostFilled = std::uint64_t{1} << 45U;
   explicit TouchedPages(std::size_t memory_limit = 128 * kMiB) : memory_limit_(memory_limit) {}
 
   // REQUIRES: before the class is first touched.
@@ -133,6 +135,7 @@ class TouchedPages {
   std::uint64_t total_ = 0;
   std::uint64_t total_peak_ = 0;
   std::size_t memory_limit_;
+  std::uint64_t blocks_filled_ = 0;  // by touch_range
   std::size_t memory_used_ = 0;
   bool exhausted_ = false;
 };
