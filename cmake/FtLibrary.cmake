@@ -40,14 +40,19 @@ function(ft_library name)
   endif()
 endfunction()
 
-# ft_test(NAME SOURCES file... DEPENDS lib... [LABELS label...] [TIMEOUT seconds])
+# ft_test(NAME SOURCES file... DEPENDS lib... [LABELS label...] [TIMEOUT seconds] [SERIAL])
+# SERIAL: the test looks at, or loads, the machine as a whole.
 function(ft_test name)
   if(NOT FT_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "SERIAL" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
+  endif()
+  set(serial OFF)
+  if(ARG_SERIAL)
+    set(serial ON)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} ft_options GTest::gtest GTest::gmock
@@ -58,5 +63,6 @@ function(ft_test name)
                                              FT_BINARY_DIR="${CMAKE_BINARY_DIR}"
                                              FT_SHARED_DIR="${CMAKE_SOURCE_DIR}/../shared")
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
-                       PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+                       PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
+                                  RUN_SERIAL ${serial})
 endfunction()

@@ -14,7 +14,7 @@
 #include "base/terminal.h"
 #include "base/text.h"
 #include "capture/bpf/recorder.h"
-
+#include "capture/ptrace/recorder.h"
 #include "command.h"
 #include "host/facts.h"
 #include "recording/writer.h"
@@ -49,13 +49,14 @@ std::optional<recording::FileOwner> owner_of_recording() {
 Result<capture::RecordResult> record_with(const std::string& backend,
                                           const capture::RecordOptions& options,
                                           event::EventSink& sink) {
+  if (backend == "ptrace") return capture::ptrace::record(options, sink);
   auto result = FT_TRY(capture::bpf::record(options, sink));
   if (!result.unavailable) return result;
   if (backend == "bpf") return std::unexpected(*result.unavailable);
   fmt::print(stderr, "firsttouch: recording system calls only: {}\n",
              printable(result.unavailable->message()));
   sink.on_meta("backend.why", result.unavailable->message());
-  return std::unexpected(*result.unavailable);
+  return capture::ptrace::record(options, sink);
 }
 
 void tell_host(event::EventSink& sink) {

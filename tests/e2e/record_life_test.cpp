@@ -1,0 +1,194 @@
+// Does `record` behave as the target's user and the operator expect, whatever happens to either?
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "run.h"
+
+namespace ft::e2e {
+namespace {
+
+using testing::HasSubstr;
+
+std::vector<std::string> backends() {
+  return why_no_bpf() ? std::vector<std::string>{"ptrace"}
+                      : std::vector<std::string>{"bpf", "ptrace"};
+}
+
+std::vector<std::string> recording_of(const std::string& backend, const std::string& path,
+                                      const std::vector<std::string>& command) {
+  std::vector<std::string> words = {firsttouch(), "record", "--backend", backend, "-o", path, "--"};
+  words.insert(words.end(), command.begin(), command.end());
+  return words;
+}
+
+TEST(RecordLife, TheExitStatusIsTheTargets) {
+  for (const std::string& backend : backends()) {
+    const std::string path = scratch("status.ft");
+    EXPECT_EQ(run(recording_of(backend, path, {"sh", "-c", "exit 7"})).exit_status(), 7);
+    EXPECT_EQ(run(recording_of(backend, path, {"sh", "-c", "kill -TERM $$"})).exit_status(),
+              128 + SIGTERM);
+    EXPECT_EQ(run(recording_of(backend, path, {"sh", "-c", "kill -KILL $$"})).exit_status(),
+              128 + SIGKILL);
+  }
+}
+
+TEST(RecordLife, WhatCannotBeExecutedLeavesNoFile) {
+  for (const std::string& backend : backends()) {
+    const std::string path = scratch("missing.ft");
+    const Finished missing = run(recording_of(backend, path, {"/no/such/program"}));
+    EXPECT_EQ(missing.exit_status(), 127);
+    EXPECT_THAT(missing.err, HasSubstr("firsttouch: "));
+    const Finished folder = run(recording_of(backend, path, {"/etc/passwd"}));
+    EXPECT_EQ(folder.exit_status(), 126);
+    EXPECT_FALSE(std::filesystem::exists(path));
+  }
+}
+
+TEST(RecordLife, StandardStreamsAreTheTargets) {
+  for (const std::string& backend : backends()) {
+    const Finished ran = run(recording_of(backend, scratch("streams.ft"),
+                                          {"sh", "-c", "echo out; echo err >&2; wc -c"}));
+    EXPECT_EQ(ran.out, "out\n0\n");
+    EXPECT_EQ(ran.err, "err\n");
+  }
+}
+
+TEST(RecordLife, AnUnwritableOutputFailsBeforeTheTargetStarts) {
+  const std::string mark = scratch("ran");
+  const Finished ran =
+      run({firsttouch(), "record", "-o", "/no/such/folder/x.ft", "--", "touch", mark});
+  EXPECT_EQ(ran.exit_status(), 125);
+  EXPECT_THAT(ran.err, HasSubstr("/no/such/folder/x.ft"));
+  EXPECT_FALSE(std::filesystem::exists(mark));
+}
+
+TEST(RecordLife, WrongUsageIsSaid) {
+  EXPECT_EQ(run({firsttouch(), "record"}).exit_status(), 2);
+  EXPECT_EQ(run({firsttouch(), "record", "--backend", "magic", "--", "true"}).exit_status(), 2);
+  EXPECT_EQ(run({firsttouch(), "record", "-p", "1", "--", "true"}).exit_status(), 2);
+  EXPECT_EQ(run({firsttouch(), "record", "--duration", "3", "--", "true"}).exit_status(), 2);
+  EXPECT_EQ(run({firsttouch(), "record", "-p", "999999999"}).exit_status(), 125);
+}
+
+TEST(RecordLife, AnOlderDefaultRecordingIsPutAside) {
+  const std::string folder = scratch("default");
+  std::filesystem::create_directories(folder);
+  const std::string again = fmt::format("cd {} && {} record -- true && {} record -- true", folder,
+                                        firsttouch(), firsttouch());
+  ASSERT_EQ(run({"sh", "-c", again}).exit_status(), 0);
+  EXPECT_TRUE(std::filesystem::exists(folder + "/firsttouch.ft"));
+  EXPECT_TRUE(std::filesystem::exists(folder + "/firsttouch.ft.old"));
+}
+
+TEST(RecordLife, InterruptEndsWithAGoodFile) {
+  for (const std::string& backend : backends()) {
+    const std::string path = scratch("interrupt.ft");
+    Running recorder(recording_of(backend, path, {"sh", "-c", "echo ready; exec sleep 100"}));
+    ASSERT_TRUE(recorder.wait_for("ready"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    recorder.send(SIGINT);  // passed on to the target, which dies of it
+    const int status = recorder.wait();
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 128 + SIGINT);
+    EXPECT_FALSE(load(path).trace.cut_short);
+  }
+}
+
+TEST(RecordLife, KillingTheRecorderLeavesTheTargetRunningAndAFileThatSaysSo) {
+  FT_NEEDS_BPF();
+  const std::string path = scratch("killed.ft");
+  Running recorder(
+      recording_of("bpf", path, {"sh", "-c", "echo pid $$; sleep 1; echo went on; sleep 100"}));
+  ASSERT_TRUE(recorder.wait_for("pid "));
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  recorder.send(SIGKILL);
+  recorder.wait();
+  EXPECT_TRUE(recorder.wait_for("went on"));
+  const std::string said = recorder.output();
+  const pid_t target = std::stoi(said.substr(said.find("pid ") + 4));
+  EXPECT_EQ(::kill(target, 0), 0);
+  ::kill(target, SIGKILL);
+  EXPECT_TRUE(load(path).trace.cut_short);
+  const Finished report = run({firsttouch(), "report", path});
+  EXPECT_EQ(report.exit_status(), 0) << report.err;
+  EXPECT_THAT(report.out, HasSubstr("cut short"));
+}
+
+TEST(RecordLife, KillingTheTargetEndsTheRecordingWell) {
+  for (const std::string& backend : backends()) {
+    const std::string path = scratch("target-killed.ft");
+    Running recorder(recording_of(backend, path, {"sh", "-c", "echo pid $$; exec sleep 100"}));
+    ASSERT_TRUE(recorder.wait_for("pid "));
+    const std::string said = recorder.output();
+    ::kill(std::stoi(said.substr(said.find("pid ") + 4)), SIGKILL);
+    const int status = recorder.wait();
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 128 + SIGKILL);
+    EXPECT_FALSE(load(path).trace.cut_short);
+  }
+}
+
+TEST(RecordLife, AFullDiskIsReportedAndTheTargetFinishes) {
+  if (::geteuid() != 0) GTEST_SKIP() << "mounting a small file system needs root";
+  const std::string folder = scratch("small-disk");
+  std::filesystem::create_directories(folder);
+  const std::string script = fmt::format(
+      "mount -t tmpfs -o size=64k none {0} || exit 99; {1} record -o {0}/x.ft -- {2} 200000; echo "
+      "status $?",
+      folder, firsttouch(), target("touch_pages"));
+  const Finished ran = run({"unshare", "-m", "sh", "-c", script});
+  if (ran.exit_status() == 99) GTEST_SKIP() << "mounting is denied: " << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("status 125"));
+  EXPECT_THAT(ran.err, HasSubstr("x.ft"));
+}
+
+TEST(RecordLife, ARunningProcessIsFollowedAndLeftRunning) {
+  for (const std::string& backend : backends()) {
+    Running target_process({"python3", "-u", "-c",
+                            "import time, mmap\n"
+                            "print('ready')\n"
+                            "while True:\n"
+                            "    m = mmap.mmap(-1, 1 << 20)\n"
+                            "    m.write(b'x' * (1 << 20))\n"
+                            "    m.close()\n"
+                            "    time.sleep(0.01)\n"});
+    ASSERT_TRUE(target_process.wait_for("ready"));
+    const std::string path = scratch("attach.ft");
+    const Finished ran = run({firsttouch(), "record", "--backend", backend, "-o", path, "-p",
+                              std::to_string(target_process.pid()), "--duration", "0.5"});
+    EXPECT_EQ(ran.exit_status(), 0) << ran.err;
+    EXPECT_EQ(::kill(target_process.pid(), 0), 0);
+    Recorded recorded = load(path);
+    EXPECT_GT(recorded.calls_by_name()["mmap"], 5);
+    EXPECT_GT(recorded.calls_by_name()["munmap"], 5);
+    EXPECT_EQ(recorded.lost(), 0U);
+    if (backend == "bpf") {
+      EXPECT_GT(recorded.faults.size(), 1000U);
+    }
+  }
+}
+
+TEST(RecordLife, OrdinaryUsersGetSystemCalls) {
+  if (::geteuid() != 0) GTEST_SKIP() << "becoming another user needs root";
+  const std::string path = scratch("nobody.ft");
+  const Finished ran = run({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                            firsttouch(), "record", "-o", path, "--", target("mmap_sequence")});
+  if (ran.exit_status() == 126 || ran.exit_status() == 127) {
+    GTEST_SKIP() << "the build is not readable for other users: " << ran.err;
+  }
+  EXPECT_EQ(ran.exit_status(), 0) << ran.err;
+  Recorded recorded = load(path);
+  EXPECT_EQ(recorded.trace.meta_or("backend"), "ptrace");
+  EXPECT_EQ(recorded.calls_by_name()["madvise"], 10);
+}
+
+}  // namespace
+}  // namespace ft::e2e
