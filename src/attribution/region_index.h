@@ -1,9 +1,17 @@
 // RegionIndex finds, in one process, the region that held an address at a time, among boxes in
-// address x time that never overlap. Built once; a lookup walks from the elementary interval that
-// holds the address up a binary tree whose nodes keep the boxes that span exactly their subtree, so
-// it costs O(log n) however often ranges were split, merged and mapped again, in O(n log n) memory.
+// address x time that never overlap. Built once, read by any thread.
+//
+// The borders of all boxes cut the address space into elementary intervals; each keeps the boxes
+// that cover it, by time. A box that covers very many intervals (a reservation that was later cut
+// into thousands of pieces) is kept in the few nodes of a binary tree above them that span it
+// exactly, so memory stays O(n log n) whatever a log claims.
+//
+// Cost of a lookup: a binary search among the intervals (none where the address follows the last
+// one asked for, as faults do), then one among the boxes of that interval, then at most O(log n)
+// tree nodes where such large boxes exist.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -27,6 +35,8 @@ class RegionIndex {
   RegionIndex() = default;
   // REQUIRES: all of one process, by from_ts, none overlapping in address and time.
   explicit RegionIndex(std::span<const Entry> entries);
+  RegionIndex(RegionIndex&& other) noexcept;
+  RegionIndex& operator=(RegionIndex&&) = delete;
 
   std::uint32_t find(std::uint64_t address, Nanoseconds ts) const;
 
@@ -36,11 +46,20 @@ class RegionIndex {
     Nanoseconds to_ts;  // exclusive; the largest value for what is still there
     std::uint32_t answer;
   };
+  // Slots of group n: [begin[n], begin[n+1]), by from_ts.
+  struct Groups {
+    std::vector<std::uint32_t> begin;
+    std::vector<Slot> slots;
+    std::uint32_t find(std::size_t group, Nanoseconds ts) const;
+  };
 
-  std::vector<std::uint64_t> borders_;     // elementary interval i is [borders_[i], borders_[i+1])
-  std::size_t leaves_ = 0;                 // power of two; node 1 is the root, leaf i is leaves_+i
-  std::vector<std::uint32_t> node_begin_;  // slots of node n: [node_begin_[n], node_begin_[n+1])
-  std::vector<Slot> slots_;                // of each node by from_ts
+  std::size_t interval_of(std::uint64_t address) const;
+
+  std::vector<std::uint64_t> borders_;  // interval i is [borders_[i], borders_[i+1])
+  Groups intervals_;
+  std::size_t leaves_ = 0;  // of the tree: a power of two, 0 without one; node 1 is its root
+  Groups nodes_;
+  mutable std::atomic<std::uint32_t> last_{0};  // the interval found last: a hint
 };
 
 }  // namespace ft::attribution

@@ -256,13 +256,15 @@ class Replayer {
     return area;
   }
 
-  // The kernel grows the main stack on faults, without a call.
+  // The kernel grows the main stack on faults, without a call. When is not known: what it grew to
+  // is counted from its beginning, so that the faults which grew it find it there.
   void grow_stack(Space& space, const host::Vma& vma, Nanoseconds from) {
     AreaId area = kNoArea;
     std::uint64_t lowest = vma.range.end;
     space.live.for_each_in(vma.range, [&](AddressRange piece, const Piece& value) {
       area = value.area;
       lowest = std::min(lowest, piece.start);
+      from = std::min(from, value.from_ts);
     });
     if (area == kNoArea) {
       area = new_area(AreaOrigin::Snapshot, space, vma.range);
