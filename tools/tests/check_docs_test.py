@@ -29,6 +29,10 @@ Positionals:
 Options:
   -h,--help                   Print this help message and exit
   -Z,--zebra TEXT             An option nobody described
+
+Examples:
+  firsttouch record \\
+    -e is an option of something else
 TEXT
 """
 
@@ -55,6 +59,7 @@ class CheckDocs(unittest.TestCase):
             "firsttouch.bash: report is mentioned, which firsttouch does not have",
         ):
             self.assertIn(line, output)
+        self.assertFalse([line for line in output if " has -e," in line], output)
 
     def test_a_binary_that_does_not_run(self):
         status, output = check("#!/bin/sh\nexit 3\n")
