@@ -1,5 +1,6 @@
 #include "capture/ptrace/chronicle.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,10 +27,13 @@ std::string link_target(const std::string& path) {
 
 }  // namespace
 
+// Read for every thread that ends: no buffer worth an allocation.
 std::string thread_name(event::Tid tid) {
-  const Result<std::string> name = read_file(fmt::format("/proc/{}/comm", tid));
-  if (!name) return {};
-  std::string_view text = *name;
+  const Fd fd(::open(fmt::format("/proc/{}/comm", tid).c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 64> bytes;
+  const ssize_t got = fd.valid() ? ::read(fd.get(), bytes.data(), bytes.size()) : 0;
+  if (got <= 0) return {};
+  std::string_view text(bytes.data(), static_cast<std::size_t>(got));
   if (text.ends_with('\n')) text.remove_suffix(1);
   return std::string(text);
 }

@@ -193,16 +193,14 @@ void Tracer::resume(const Tracee& tracee, int signal) {
 
 Result<void> Tracer::run(const std::function<bool()>& should_stop) {
   while (!tracees_.empty()) {
-    int wait_status = 0;
-    rusage usage{};
-    const pid_t tid = ::wait4(-1, &wait_status, __WALL, &usage);
-    if (tid < 0 && errno == EINTR) {
+    const StopWaiter::Change change = waiter_.wait();
+    if (change.tid < 0 && errno == EINTR) {
       if (should_stop()) return {};
       continue;
     }
-    if (tid < 0 && errno == ECHILD) return {};
-    if (tid < 0) return fail_errno("wait for the target", errno);
-    handle(tid, wait_status, usage);
+    if (change.tid < 0 && errno == ECHILD) return {};
+    if (change.tid < 0) return fail_errno("wait for the target", errno);
+    handle(change.tid, change.wait_status, change.usage);
     // A busy target may never let the wait block, and only a blocked one is interrupted.
     constexpr std::uint64_t kStopsBetweenQuestions = 256;
     if (stops_ % kStopsBetweenQuestions == 0 && should_stop()) return {};
@@ -244,7 +242,7 @@ void Tracer::handle_stop(event::Tid tid, int wait_status) {
   switch (ptrace_event) {
     case PTRACE_EVENT_SECCOMP:
       enter_call(tracee);
-      break;
+      return;
     case PTRACE_EVENT_CLONE:
     case PTRACE_EVENT_FORK:
     case PTRACE_EVENT_VFORK:
@@ -268,7 +266,7 @@ void Tracer::handle_stop(event::Tid tid, int wait_status) {
         return;
       }
       handle_syscall_stop(tracee);
-      break;
+      return;
     default:
       break;
   }
@@ -285,13 +283,19 @@ void Tracer::handle_syscall_stop(Tracee& tracee) {
   }
   __ptrace_syscall_info info{};
   ::ptrace(PTRACE_GET_SYSCALL_INFO, tracee.tid, sizeof info, &info);
-  if (info.op == PTRACE_SYSCALL_INFO_EXIT) leave_call(tracee);
-  if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
-    constexpr std::uint32_t kX86_64 = 0xC000'003E;  // AUDIT_ARCH_X86_64
-    const auto number = static_cast<SyscallNumber>(info.entry.nr);
-    const bool ends = number == SyscallNumber::Exit || number == SyscallNumber::ExitGroup;
-    const bool followed = info.entry.nr < 0x10000 && event::find_shape(number) && !ends;
-    if (info.arch == kX86_64 && followed) enter_call(tracee);
+  if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
+    leave_call(tracee);
+    return;
+  }
+  constexpr std::uint32_t kX86_64 = 0xC000'003E;  // AUDIT_ARCH_X86_64
+  const auto number = static_cast<SyscallNumber>(info.entry.nr);
+  const bool ends = number == SyscallNumber::Exit || number == SyscallNumber::ExitGroup;
+  const bool followed = info.op == PTRACE_SYSCALL_INFO_ENTRY && info.arch == kX86_64 &&
+                        info.entry.nr < 0x10000 && event::find_shape(number) && !ends;
+  if (followed) {
+    enter_call(tracee);
+  } else {
+    resume(tracee, 0);
   }
 }
 
@@ -300,9 +304,10 @@ bool Tracer::is_recorded(const Tracee& tracee) const {
   return !(target_is_held_ && tracee.pid == target_) && !sink_.failed();
 }
 
+// Reads what has to be read while the thread stands still, and lets it go before the rest is done.
 void Tracer::enter_call(Tracee& tracee) {
   const std::optional<user_regs_struct> registers = registers_of(tracee.tid);
-  if (!registers) return;
+  if (!registers) return;  // killed meanwhile
   event::Syscall call;
   call.tid = tracee.tid;
   call.pid = tracee.pid;
@@ -315,17 +320,23 @@ void Tracer::enter_call(Tracee& tracee) {
   }
   const bool executes =
       call.number == SyscallNumber::Execve || call.number == SyscallNumber::Execveat;
-  if (!is_recorded(tracee) && !executes) return;
-  if (is_recorded(tracee)) {
+  const bool recorded = is_recorded(tracee);
+  if (!recorded && !executes) {
+    resume(tracee, 0);
+    return;
+  }
+  std::optional<WalkedStack> stack;
+  if (recorded) {
     ProcessMemory memory(tracee.tid);
-    call.stack = chronicle_.stack(
-        tracee.pid, walk_stack(memory, registers->rip, registers->rsp, registers->rbp));
+    stack = walk_stack(memory, registers->rip, registers->rsp, registers->rbp);
     if (names_a_file(call)) call.file = chronicle_.file(tracee.pid, call.fd());
   }
   tracee.call = call;
   read_more_of(tracee);
   // Last, so that what the tracer did meanwhile is not part of the call's duration.
   tracee.call->ts = now();
+  resume(tracee, 0);
+  if (stack) tracee.call->stack = chronicle_.stack(tracee.pid, *stack);
 }
 
 // What only the target's memory tells.
@@ -348,10 +359,14 @@ void Tracer::read_more_of(Tracee& tracee) {
 }
 
 void Tracer::leave_call(Tracee& tracee) {
-  if (!tracee.call) return;
   const Nanoseconds end = now();
+  if (!tracee.call) {
+    resume(tracee, 0);
+    return;
+  }
   event::Syscall call = *std::exchange(tracee.call, std::nullopt);
   const std::optional<user_regs_struct> registers = registers_of(tracee.tid);
+  resume(tracee, 0);
   if (!registers || !is_recorded(tracee)) return;
   call.dur = end - call.ts;
   call.ret = static_cast<std::int64_t>(registers->rax);

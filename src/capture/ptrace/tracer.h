@@ -24,6 +24,7 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "capture/ptrace/chronicle.h"
+#include "capture/ptrace/stop_waiter.h"
 #include "event/sink.h"
 
 struct user_regs_struct;
@@ -108,6 +109,7 @@ class Tracer {
   StopAt stop_at_;
   event::EventSink& sink_;
   Chronicle chronicle_;
+  StopWaiter waiter_;
   pid_t target_ = -1;
   bool target_is_held_ = false;  // has not executed its command yet
   bool detaching_ = false;
