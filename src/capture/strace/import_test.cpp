@@ -286,6 +286,26 @@ TEST(StraceImport, ReadsTheFormOfStandardError) {
   EXPECT_EQ(result.trace.meta_or("target.pid"), "20");
 }
 
+// strace announces a thread wherever it happens to be in a line; the line goes on in the next.
+TEST(StraceImport, LinesGoOnBehindAnAnnouncement) {
+  const Imported result = import_whole(
+      "[pid 20] munmap(0x1000, strace: Process 21 attached\n"
+      "4096) = 0\n"
+      "[pid 21] mprotect(0x1000, 4096, strace: Process 22 attached\n"
+      "strace: Process 23 attached\n"
+      "PROT_READstrace: Process 24 attached\n"
+      ") = 0\n");
+  ASSERT_EQ(result.trace.syscalls.size(), 2U);
+  EXPECT_EQ(result.call(0).length(), 4096U);
+  EXPECT_EQ(result.call(1).prot(), 1U);
+  EXPECT_EQ(result.summary.threads, 5U);
+
+  EXPECT_EQ(import("[pid 20] munmap(0x1000, strace: Process 21 attached\n"
+                   "[pid 21] brk(NULL) = 0x1\n")
+                .summary.malformed,
+            1U);
+}
+
 TEST(StraceImport, KeepsStacksOnce) {
   const std::string stack =
       " > /usr/lib/libc.so.6(__mmap+0x23) [0x101ca3]\n"

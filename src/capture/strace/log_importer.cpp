@@ -106,7 +106,8 @@ Result<void> LogImporter::line(std::string_view line) {
   if (!interrupted_pending_) return whole_line(line);
 
   interrupted_pending_ = false;
-  if (line.front() != ' ' && line.front() != ',' && line.front() != ')') {
+  // What follows is the rest of it, be it " <unfinished ...>", unless it names a thread of its own.
+  if (line.starts_with("[pid ")) {
     FT_TRY_VOID(malformed(0, "the line before it was cut off"));
     return whole_line(line);
   }
@@ -123,7 +124,8 @@ Result<void> LogImporter::attached_line(std::string_view line, std::size_t at) {
   if (!tid || *tid == 0 || *tid > kLargestPid) return malformed(at, "not the number of a process");
   if (at > 0) {
     // strace was in the middle of a call's line; the rest of it follows.
-    interrupted_.assign(line.substr(0, at));
+    if (!interrupted_pending_) interrupted_.clear();
+    interrupted_ += line.substr(0, at);
     interrupted_pending_ = true;
   }
   ++understood_;

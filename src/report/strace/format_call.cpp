@@ -43,10 +43,16 @@ void append_hex(std::string& out, std::uint64_t value) {
 void append_address(std::string& out, std::uint64_t value) {
   if (value == 0)
     out += "NULL";
-  else if (value == event::kPointerNotShown)
-    out += "...";
   else
     append(out, "{:#x}", value);
+}
+
+// A pointer to what strace shows instead of it.
+void append_pointer(std::string& out, std::uint64_t value) {
+  if (value == event::kPointerNotShown)
+    out += "...";
+  else
+    append_address(out, value);
 }
 
 // The path of the call's file; empty where it has none.
@@ -72,7 +78,7 @@ void append_text(std::string& out, const Trace& trace, const Syscall& call, std:
   constexpr std::string_view kMemfd = "/memfd:";
   std::string_view path = path_of(trace, call);
   if (call.number != SyscallNumber::MemfdCreate || !path.starts_with(kMemfd)) {
-    return append_address(out, value);
+    return append_pointer(out, value);
   }
   path.remove_prefix(kMemfd.size());
   path = path.substr(0, path.rfind(" (deleted)"));
@@ -144,7 +150,7 @@ void append_execve(std::string& out, const event::Process& process, std::uint64_
   }
   if (shown < process.command.size()) out += ", ...";
   out += "], ";
-  append_address(out, environment);
+  append_pointer(out, environment);
 }
 
 // How strace shows the second argument of a prctl, and whether it shows the rest.
@@ -207,7 +213,7 @@ void append_prctl(std::string& out, const Syscall& call) {
       break;
     case PrctlForm::Name:
       out += ", ";
-      append_address(out, second);
+      append_pointer(out, second);
       return;
     case PrctlForm::Signal: {
       const std::string_view name = event::signal_name(static_cast<int>(second & 0xffU));
@@ -221,9 +227,9 @@ void append_prctl(std::string& out, const Syscall& call) {
     case PrctlForm::Vma:
       out += second == 0 ? ", PR_SET_VMA_ANON_NAME, " : ", ";
       if (second != 0) append(out, "{:#x} /* PR_SET_VMA_??? */, ", second);
-      append_address(out, call.args[2]);
+      append_pointer(out, call.args[2]);
       append(out, ", {}, ", call.args[3]);
-      append_address(out, call.args[4]);
+      append_pointer(out, call.args[4]);
       return;
     case PrctlForm::Rest:
       rest_from = 1;
