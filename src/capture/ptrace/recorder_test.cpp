@@ -378,6 +378,42 @@ TEST(PtraceRecorder, RunsForAnOrdinaryUser) {
   EXPECT_EQ(recorder.wait(), 0);
 }
 
+TEST(PtraceRecorder, RunsTheTargetAsAnotherUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to become another user";
+  RecordOptions options;
+  options.command = {"/bin/sh", "-c", "exit $(($(id -u) == 65534 ? 7 : 8))"};
+  options.user = "nobody";
+  event::MemoryTrace memory;
+  const auto result = record(options, memory);
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(result->exit_status, 7);
+  const Trace trace = memory.trace().value();
+  EXPECT_GT(trace.syscalls.size(), 10U);
+  EXPECT_EQ(losses_of(trace).at("stack unreadable").count, 0U);
+}
+
+// A sink whose disk is full after some calls.
+class FullSink final : public event::MemoryTrace {
+ public:
+  void on_syscall(const event::Syscall& call) override {
+    ++calls;
+    event::MemoryTrace::on_syscall(call);
+  }
+  bool failed() const override { return calls >= 20; }
+
+  int calls = 0;
+};
+
+TEST(PtraceRecorder, ATargetOutlivesASinkThatFails) {
+  RecordOptions options;
+  options.command = {target("fork_children"), "50"};
+  FullSink sink;
+  const auto result = record(options, sink);
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(result->exit_status, 0);
+  EXPECT_EQ(sink.calls, 20);
+}
+
 // --- signals and ends of the recorder
 // -------------------------------------------------------------
 
