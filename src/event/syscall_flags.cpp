@@ -319,7 +319,7 @@ bool add_part(std::string_view part, const FlagTable& table, FlagValue& sum) {
   }
   if (const std::size_t shift = part.find("<<"); shift != std::string_view::npos) {
     const std::optional<std::uint64_t> count = read_number(part.substr(0, shift));
-    if (!count || *count > 63) return false;
+    if (!count || *count > 63 || !part.substr(shift + 2).ends_with("_HUGE_SHIFT")) return false;
     sum.value |= *count << kHugeShift;
     return true;
   }
