@@ -7,9 +7,11 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "attribution/dwarf_unwinder.h"
 #include "attribution/symboliser.h"
 #include "base/terminal.h"
 #include "base/text.h"
@@ -64,19 +66,41 @@ void tell_host(event::EventSink& sink) {
   for (const auto& [key, value] : host::flatten(facts)) sink.on_meta(key, value);
 }
 
-// Stacks were kept as addresses; the files they point into are here now and may not be later.
-void name_stacks(const capture::RecordResult&, event::MemoryTrace& small, event::EventSink& sink) {
-  event::Trace trace = small.trace().value();
-  const attribution::Symbolised named = attribution::symbolise(trace);
-  for (const event::StackId id : named.changed) {
-    sink.on_stack(id, trace.stacks[static_cast<std::size_t>(id)]);
-  }
-  for (const Error& problem : named.problems) {
+void tell_nameless(std::span<const Error> problems, event::EventSink& sink) {
+  for (const Error& problem : problems) {
     sink.on_loss({.kind = "symbols of " + problem.what,
                   .count = 1,
                   .severity = event::LossSeverity::Notice,
                   .meaning = "functions of this file have no names: " + problem.message()});
   }
+}
+
+void tell_unwound(const attribution::UnwoundStacks& unwound, event::EventSink& sink) {
+  sink.on_loss(
+      {.kind = "stack not unwound to its end",
+       .count = unwound.truncated + unwound.broken,
+       .severity = event::LossSeverity::Info,
+       .meaning = fmt::format("of {} copied stacks {} were deeper than the copy, {} met code "
+                              "without unwind tables or frame pointers",
+                              unwound.complete + unwound.truncated + unwound.broken,
+                              unwound.truncated, unwound.broken)});
+}
+
+// Stacks were kept as addresses; the files they point into are here now and may not be later.
+void name_stacks(const capture::RecordResult& result, event::MemoryTrace& small,
+                 event::EventSink& sink) {
+  event::Trace trace = small.trace().value();
+  if (!result.stack_copies.empty()) {
+    const auto keep = [&](event::StackId id, const event::Stack& stack) {
+      sink.on_stack(id, stack);
+    };
+    tell_unwound(attribution::unwind_all(trace, result.stack_copies, keep), sink);
+  }
+  const attribution::Symbolised named = attribution::symbolise(trace);
+  for (const event::StackId id : named.changed) {
+    sink.on_stack(id, trace.stacks[static_cast<std::size_t>(id)]);
+  }
+  tell_nameless(named.problems, sink);
 }
 
 // One line on a terminal: a script's stderr stays the target's.

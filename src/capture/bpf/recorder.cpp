@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -78,11 +79,20 @@ class Recorder {
   Nanoseconds held_ = 0;
 };
 
+// A recorder that waits for a CPU while it reads smaps holds the target's mmap_lock for all that time,
+// and one that cannot keep up fills the ring. It needs little, so it may go first.
+void go_first() {
+  constexpr int kNice = -10;
+  const auto self = static_cast<id_t>(::gettid());
+  if (::getpriority(PRIO_PROCESS, self) > kNice) ::setpriority(PRIO_PROCESS, self, kNice);
+}
+
 Result<void> Recorder::prepare() {
   Probes::Options options;
   options.ring_bytes = options_.ring_bytes;
   options.stack_copy_bytes = options_.dwarf_stacks ? FT_STACK_COPY_BYTES : 0;
   probes_ = FT_TRY(Probes::load(options));
+  go_first();
 
   if (auto nodes = host::PfnNodes::read(host::HostFiles())) nodes_ = std::move(*nodes);
   start_ = monotonic_now();
