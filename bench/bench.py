@@ -15,8 +15,8 @@ import throughput
 from harness import ROOT, Skip, progress, publish
 
 
-def codec():
-    """Google Benchmark programs: build/release/bin/*_bench."""
+def micro():
+    """Single parts (codec, import, analysis): the Google Benchmark programs of bench/."""
     programs = sorted((ROOT / "build/release/bin").glob("*_bench"))
     if not programs:
         raise Skip("no *_bench program was built")
@@ -33,7 +33,7 @@ BENCHMARKS = {
     "pretouch": overhead.pretouch,
     "report": throughput.report,
     "import": throughput.import_strace,
-    "codec": codec,
+    "micro": micro,
 }
 
 
@@ -52,15 +52,17 @@ def main():
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))} (--list names them)")
 
-    failed = 0
+    failed = []
     for name in options.names or BENCHMARKS:
         benchmark = BENCHMARKS[name]
         progress(f"{name}: {benchmark.__doc__.splitlines()[0]}")
         try:
-            benchmark(**({"rounds": options.rounds} if options.rounds and name != "codec" else {}))
+            benchmark(**({"rounds": options.rounds} if options.rounds and name != "micro" else {}))
         except Skip as reason:
             progress(f"{name} cannot run here: {reason}")
-            failed += 1
+            failed.append(name)
+    if failed:
+        progress(f"not measured: {', '.join(failed)}")
     return 1 if failed else 0
 
 
