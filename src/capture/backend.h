@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,6 +40,9 @@ struct RecordResult {
   // The backend cannot work on this host, and nothing was started: another one may be tried.
   std::optional<Error> unavailable;
   std::vector<event::StackCopy> stack_copies;  // with dwarf_stacks: still to be unwound
+  // What the backend still takes down, meanwhile or at the latest when this goes: the caller can
+  // close its file before it waits for that.
+  std::shared_ptr<void> teardown;
 };
 
 }  // namespace ft::capture

@@ -489,17 +489,19 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 		size = FT_MAX_FRAMES * 8 + FT_PATH_BYTES + 256;
 	if (stack_copy_bytes && message->frame_count) {
 		struct stack_scratch *large = (void *)scratch;
-		u64 want = stack_copy_bytes;
+		u64 first = 4096 - (regs->sp & 4095);
+		u64 at = 0;
 
-		// Less where the stack ends: the top of a thread's stack is not far up.
-		for (int i = 0; i < 4; i++) {
-			if (want > FT_STACK_COPY_BYTES)
-				want = FT_STACK_COPY_BYTES;
-			if (!bpf_probe_read_user(large->stack, want, (void *)regs->sp)) {
-				message->stack_bytes = want;
+		// Page by page: pages of a frame that were never touched are absent, read as zeros, and
+		// the stack goes on behind them. Behind the last page that is there it ends.
+		for (u32 i = 0; i < FT_STACK_COPY_BYTES / 4096; i++) {
+			u64 bytes = i ? 4096 : first;
+
+			if (at > FT_STACK_COPY_BYTES - 4096 || bytes > 4096)
 				break;
-			}
-			want >>= 2;
+			if (!bpf_probe_read_user(large->stack + at, bytes, (void *)(regs->sp + at)))
+				message->stack_bytes = at + bytes;
+			at += bytes;
 		}
 		message->regs[0] = regs->ax;
 		message->regs[1] = regs->dx;

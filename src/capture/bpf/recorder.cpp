@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -51,7 +52,9 @@ class Recorder {
 
   Result<RecordResult> run() {
     auto signals = FT_TRY(RecorderSignals::make());
-    return options_.attach ? attach(signals) : launch(signals);
+    RecordResult result = FT_TRY(options_.attach ? attach(signals) : launch(signals));
+    if (probes_) result.teardown = std::make_shared<Probes>(std::move(*probes_));
+    return result;
   }
 
  private:

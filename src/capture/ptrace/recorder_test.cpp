@@ -414,8 +414,7 @@ TEST(PtraceRecorder, ATargetOutlivesASinkThatFails) {
   EXPECT_EQ(sink.calls, 20);
 }
 
-// --- signals and ends of the recorder
-// -------------------------------------------------------------
+// signals and ends of the recorder
 
 int record_quietly(const RecordOptions& options) {
   event::MemoryTrace trace;
@@ -480,8 +479,22 @@ TEST(PtraceRecorder, ARecorderKilledHardTakesAFilteredTargetWithIt) {
   EXPECT_EQ(recorder.read_line(), "");  // the target's end of the pipe is closed: it is gone
 }
 
-// --- attaching
-// ------------------------------------------------------------------------------------
+TEST(PtraceRecorder, WaitsForWhatTheTargetLeavesBehindOrForCtrlC) {
+  EXPECT_EQ(record_command({"/bin/sh", "-c", "(sleep 0.3; exit 1) & exit 3"}).result.exit_status,
+            3);
+
+  Recorder recorder([] {
+    RecordOptions options;
+    options.command = {"/bin/sh", "-c", "sleep 60 & echo gone; exit 3"};
+    return record_quietly(options);
+  });
+  ASSERT_EQ(recorder.read_line(), "gone");
+  ::usleep(300'000);
+  ::kill(recorder.pid(), SIGINT);
+  EXPECT_EQ(recorder.wait(), 3);
+}
+
+// attaching
 
 class Attach : public testing::Test {
  protected:
@@ -616,8 +629,7 @@ TEST(AttachThreads, SeesEveryThreadAndThoseBornLater) {
   EXPECT_EQ(running.wait(), 0);
 }
 
-// --- real JVMs
-// ------------------------------------------------------------------------------------
+// real JVMs
 
 TEST(PtraceJvm, RecordsAStartWithStacksThatReachTheJvm) {
   int tested = 0;
