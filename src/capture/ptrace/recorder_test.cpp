@@ -18,67 +18,18 @@
 #include <vector>
 
 #include "base/text.h"
-#include "capture/recorder_fixture.h"
-#include "event/memory_trace.h"
+#include "capture/ptrace/recording_fixture.h"
 #include "host/maps.h"
 
 namespace ft::capture::ptrace {
 namespace {
 
 using event::SyscallNumber;
-using event::Trace;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 using testing::UnorderedElementsAre;
-
-using Counts = std::map<std::string, int>;
-
-struct Recorded {
-  RecordResult result;
-  Trace trace;
-};
-
-// Discards what the target prints, as the test's own output is for a reader.
-class Quiet {
- public:
-  Quiet() : kept_(::dup(1)) {
-    const Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-    ::dup2(null.get(), 1);
-  }
-  Quiet(const Quiet&) = delete;
-  Quiet& operator=(const Quiet&) = delete;
-  ~Quiet() {
-    ::dup2(kept_, 1);
-    ::close(kept_);
-  }
-
- private:
-  int kept_;
-};
-
-Recorded record_command(std::vector<std::string> command) {
-  RecordOptions options;
-  options.command = std::move(command);
-  event::MemoryTrace trace;
-  const Quiet quiet;
-  auto result = record(options, trace);
-  EXPECT_TRUE(result) << result.error().message();
-  if (!result) return {};
-  return {*result, trace.trace().value()};
-}
-
-Counts counts_of(const Trace& trace) {
-  Counts counts;
-  for (const event::Syscall& call : trace.syscalls) {
-    // -512...-516: the kernel breaks a call off for a signal and starts it again. How often that
-    // happens is chance.
-    if (call.ret <= -512 && call.ret >= -516) continue;
-    ++counts[std::string(event::name_of(call.number))];
-  }
-  return counts;
-}
 
 std::string followed_names() {
   std::string names;
@@ -254,12 +205,6 @@ TEST(PtraceRecorder, FollowsAThousandChildren) {
   EXPECT_EQ(counts_of(recorded.trace)["mmap"], 1000);
 }
 
-std::map<std::string, event::Loss> losses_of(const Trace& trace) {
-  std::map<std::string, event::Loss> losses;
-  for (const event::Loss& loss : trace.losses) losses[loss.kind] = loss;
-  return losses;
-}
-
 TEST(PtraceRecorder, SaysWhatItCannotSee) {
   const Trace trace = record_command({target("touch_pages"), "1000"}).trace;
   const auto losses = losses_of(trace);
@@ -280,16 +225,6 @@ TEST(PtraceRecorder, SaysWhatItCannotSee) {
   EXPECT_EQ(trace.meta.at("target.pid"), std::to_string(trace.processes.at(0).pid));
   EXPECT_LT(std::stoll(trace.meta.at("target.exec_ts")),
             std::stoll(trace.meta.at("target.exit_ts")));
-}
-
-std::set<std::string> snapshots_of(const Trace& trace, event::Pid pid) {
-  std::set<std::string> found;
-  for (const event::Snapshot& snapshot : trace.snapshots) {
-    if (snapshot.pid == pid && !snapshot.text.empty()) {
-      found.insert(snapshot.moment + " " + snapshot.source);
-    }
-  }
-  return found;
 }
 
 TEST(PtraceRecorder, LooksAtTheTargetAfterExecAndBeforeItsEnd) {
@@ -413,223 +348,6 @@ TEST(PtraceRecorder, ATargetOutlivesASinkThatFails) {
   EXPECT_EQ(result->exit_status, 0);
   EXPECT_EQ(sink.calls, 20);
 }
-
-// signals and ends of the recorder
-
-int record_quietly(const RecordOptions& options) {
-  event::MemoryTrace trace;
-  const auto result = record(options, trace);
-  return result ? result->exit_status : 125;
-}
-
-TEST(PtraceRecorder, PassesOnWhatWasSentToTheRecorderAlone) {
-  Recorder recorder([] {
-    RecordOptions options;
-    options.command = {target("count_signals")};
-    return record_quietly(options);
-  });
-  ASSERT_EQ(recorder.read_line(), "ready");
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1}) {
-    ::kill(recorder.pid(), signal);
-    ::usleep(20'000);
-  }
-  ::kill(recorder.pid(), SIGUSR2);
-  EXPECT_EQ(recorder.read_line(), "1 1 1 1 1");
-  EXPECT_EQ(recorder.wait(), 5);
-}
-
-pid_t child_of(pid_t parent) {
-  std::ifstream children("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) +
-                         "/children");
-  pid_t pid = 0;
-  children >> pid;
-  return pid;
-}
-
-TEST(PtraceRecorder, JobControlStopsAndContinuesTheTarget) {
-  Recorder recorder([] {
-    RecordOptions options;
-    options.command = {target("count_signals")};
-    return record_quietly(options);
-  });
-  ASSERT_EQ(recorder.read_line(), "ready");
-  const pid_t pid = child_of(recorder.pid());
-  ASSERT_GT(pid, 0);
-  for (int round = 0; round < 3; ++round) {
-    ::kill(pid, SIGTSTP);
-    ASSERT_TRUE(reaches_state(pid, "Tt"));
-    ::usleep(30'000);
-    ASSERT_TRUE(reaches_state(pid, "Tt"));
-    ::kill(pid, SIGCONT);
-    ASSERT_TRUE(reaches_state(pid, "SR"));
-  }
-  ::kill(pid, SIGUSR2);
-  EXPECT_EQ(recorder.wait(), 5);
-}
-
-TEST(PtraceRecorder, ARecorderKilledHardTakesAFilteredTargetWithIt) {
-  Recorder recorder([] {
-    RecordOptions options;
-    options.command = {target("count_signals")};
-    return record_quietly(options);
-  });
-  ASSERT_EQ(recorder.read_line(), "ready");
-  ::kill(recorder.pid(), SIGKILL);
-  EXPECT_EQ(recorder.wait(), 128 + SIGKILL);
-  EXPECT_EQ(recorder.read_line(), "");  // the target's end of the pipe is closed: it is gone
-}
-
-TEST(PtraceRecorder, WaitsForWhatTheTargetLeavesBehindOrForCtrlC) {
-  EXPECT_EQ(record_command({"/bin/sh", "-c", "(sleep 0.3; exit 1) & exit 3"}).result.exit_status,
-            3);
-
-  Recorder recorder([] {
-    RecordOptions options;
-    options.command = {"/bin/sh", "-c", "sleep 60 & echo gone; exit 3"};
-    return record_quietly(options);
-  });
-  ASSERT_EQ(recorder.read_line(), "gone");
-  ::usleep(300'000);
-  ::kill(recorder.pid(), SIGINT);
-  EXPECT_EQ(recorder.wait(), 3);
-}
-
-// attaching
-
-class Attach : public testing::Test {
- protected:
-  // A running target in a group of its own.
-  Attach()
-      : running_([] {
-          const std::string program = target("count_signals");
-          ::execl(program.c_str(), program.c_str(), nullptr);
-          return 1;
-        }) {
-    EXPECT_EQ(running_.read_line(), "ready");
-  }
-  // It must have survived with all its wits.
-  ~Attach() override {
-    ::kill(running_.pid(), SIGUSR2);
-    EXPECT_EQ(running_.read_line(), "0 0 0 0 0");
-    EXPECT_EQ(running_.wait(), 5);
-  }
-
-  Recorder running_;
-};
-
-TEST_F(Attach, RecordsForAWhileAndLetsGo) {
-  RecordOptions options;
-  options.attach = running_.pid();
-  options.duration = 300'000'000;
-  event::MemoryTrace memory;
-  const auto result = record(options, memory);
-  ASSERT_TRUE(result) << result.error().message();
-  EXPECT_EQ(result->exit_status, 0);
-  const Trace trace = memory.trace().value();
-  const Counts counts = counts_of(trace);
-  EXPECT_THAT(counts, Contains(Pair("mmap", testing::Gt(5))));
-  EXPECT_THAT(counts, Contains(Pair("munmap", testing::Gt(5))));
-  ASSERT_EQ(trace.processes.size(), 1U);
-  EXPECT_TRUE(trace.processes[0].present_at_start);
-  EXPECT_EQ(trace.processes[0].end_ts, event::kStillThere);
-  EXPECT_THAT(snapshots_of(trace, running_.pid()),
-              testing::IsSupersetOf({"attach maps", "attach smaps", "end maps", "end smaps"}));
-  EXPECT_TRUE(reaches_state(running_.pid(), "SR"));
-}
-
-TEST_F(Attach, CtrlCEndsTheRecordingAndNotTheTarget) {
-  const pid_t pid = running_.pid();
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    Recorder recorder([pid] {
-      RecordOptions options;
-      options.attach = pid;
-      ::dprintf(1, "go\n");
-      return record_quietly(options);
-    });
-    ASSERT_EQ(recorder.read_line(), "go");
-    ::usleep(150'000);
-    ::kill(recorder.pid(), signal);
-    EXPECT_EQ(recorder.wait(), 0);
-  }
-}
-
-TEST_F(Attach, ARecorderKilledHardLeavesTheTargetRunning) {
-  const pid_t pid = running_.pid();
-  Recorder recorder([pid] {
-    RecordOptions options;
-    options.attach = pid;
-    return record_quietly(options);
-  });
-  ::usleep(150'000);
-  ::kill(recorder.pid(), SIGKILL);
-  EXPECT_EQ(recorder.wait(), 128 + SIGKILL);
-}
-
-TEST_F(Attach, SaysWhoTracesItAlready) {
-  const pid_t pid = running_.pid();
-  Recorder first([pid] {
-    RecordOptions options;
-    options.attach = pid;
-    options.duration = 2'000'000'000;
-    return record_quietly(options);
-  });
-  ::usleep(200'000);
-  RecordOptions options;
-  options.attach = pid;
-  event::MemoryTrace trace;
-  const auto result = record(options, trace);
-  ASSERT_FALSE(result);
-  EXPECT_THAT(result.error().message(),
-              HasSubstr("process " + std::to_string(first.pid()) + " traces it already"));
-  ::kill(first.pid(), SIGINT);
-  EXPECT_EQ(first.wait(), 0);
-}
-
-TEST(AttachErrors, SaysWhyThereIsNothingToAttachTo) {
-  RecordOptions options;
-  event::MemoryTrace trace;
-  options.attach = 0x3fffff;
-  EXPECT_THAT(record(options, trace).error().message(), HasSubstr("there is no such process"));
-  options.attach = 2;
-  if (!std::filesystem::exists("/proc/2/cmdline")) GTEST_SKIP() << "no kernel threads in sight";
-  EXPECT_THAT(record(options, trace).error().message(), HasSubstr("kernel thread"));
-}
-
-TEST(AttachThreads, SeesEveryThreadAndThoseBornLater) {
-  Recorder running([] {
-    ::execlp("python3", "python3", "-c",
-             "import threading, time, mmap\n"
-             "def work():\n"
-             "  end = time.time() + 2\n"
-             "  while time.time() < end:\n"
-             "    mmap.mmap(-1, 4096).close(); time.sleep(0.005)\n"
-             "ts = [threading.Thread(target=work) for i in range(4)]\n"
-             "[t.start() for t in ts]\n"
-             "print('ready', flush=True)\n"
-             "time.sleep(0.4)\n"
-             "t = threading.Thread(target=work); t.start()\n"
-             "t.join(); [t.join() for t in ts]\n",
-             nullptr);
-    return 1;
-  });
-  if (running.read_line() != "ready") GTEST_SKIP() << "python3 is not installed";
-  RecordOptions options;
-  options.attach = running.pid();
-  options.duration = 900'000'000;
-  event::MemoryTrace memory;
-  const auto result = record(options, memory);
-  ASSERT_TRUE(result) << result.error().message();
-  const Trace trace = memory.trace().value();
-  std::set<event::Tid> mapping;
-  for (const event::Syscall& call : trace.syscalls) {
-    if (call.number == SyscallNumber::Mmap && call.length() == 4096) mapping.insert(call.tid);
-  }
-  EXPECT_EQ(mapping.size(), 5U);
-  EXPECT_GE(trace.threads.size(), 6U);
-  EXPECT_EQ(running.wait(), 0);
-}
-
-// real JVMs
 
 TEST(PtraceJvm, RecordsAStartWithStacksThatReachTheJvm) {
   int tested = 0;
