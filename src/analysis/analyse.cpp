@@ -23,12 +23,16 @@ Result<report::model::Report> analyse(event::EventSource& source, const AnalyseO
   describe_longest(*passes, options.top, report);
   describe_threads(*passes, report);
 
-  ReconcileInput input{passes->trace,       passes->subject,   passes->regions,
-                       passes->memory,      passes->residency, passes->faults,
-                       passes->faults_seen, std::nullopt,      report.loss.total};
-  if (report.page_allocs) {
-    input.page_tables_allocated = passes->allocs.page_tables_of(passes->subject.pid);
-  }
+  const ReconcileInput input{.trace = passes->trace,
+                             .subject = passes->subject,
+                             .regions = passes->regions,
+                             .memory = passes->memory,
+                             .residency = passes->residency,
+                             .faults = passes->faults,
+                             .faults_seen = passes->faults_seen,
+                             .page_tables = report.page_tables.by_level,
+                             .resident_peak = report.memory.resident_peak_bytes,
+                             .lost = report.loss.total};
   report.reconcile = reconcile(input);
   summarise(report, passes->trace);
   return report;

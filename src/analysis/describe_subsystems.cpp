@@ -156,6 +156,8 @@ void fill_totals(const Passes& passes, Report& report) {
     report.unattributed.resident_bytes = row.resident_end_bytes;
   }
   if (!resident) return;
+  memory.resident_evidence =
+      passes.memory.source == ResidentSource::Smaps ? "smaps" : "faults alone";
   memory.resident_end_bytes = resident_end;
   if (!report.unattributed.resident_bytes) report.unattributed.resident_bytes = 0;
   if (passes.faults_seen == FaultsSeen::No || passes.residency.pages().exhausted()) return;

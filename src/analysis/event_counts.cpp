@@ -26,13 +26,8 @@ void PageAllocCounts::take(std::span<const event::PageAlloc> allocs) {
     // unmovable frame at a time, becomes a page table.
     const bool table =
         alloc.context == AllocContext::Fault && alloc.order == 0 && alloc.migratetype == 0;
-    if (table) ++page_tables_[threads_.pid_of(alloc.tid, alloc.ts)];
+    if (table) ++page_tables_;
   }
-}
-
-std::uint64_t PageAllocCounts::page_tables_of(event::Pid pid) const {
-  const auto it = page_tables_.find(pid);
-  return it == page_tables_.end() ? 0 : it->second;
 }
 
 report::model::PageAllocs PageAllocCounts::counts() const {
@@ -47,7 +42,7 @@ report::model::PageAllocs PageAllocCounts::counts() const {
   }
   out.by_context = {
       {"other", by_context_[0]}, {"fault", by_context_[1]}, {"syscall", by_context_[2]}};
-  for (const auto& [pid, tables] : page_tables_) out.page_table += tables;
+  out.page_table = page_tables_;
   return out;
 }
 

@@ -3,10 +3,9 @@
 #pragma once
 
 #include <array>
-#include <map>
 #include <span>
+#include <string>
 
-#include "analysis/thread_index.h"
 #include "event/trace.h"
 #include "report/model/report.h"
 
@@ -14,24 +13,20 @@ namespace ft::analysis {
 
 class PageAllocCounts {
  public:
-  explicit PageAllocCounts(const ThreadIndex& threads) : threads_(threads) {}
-
   void take(std::span<const event::PageAlloc> allocs);
   // The block folded into a fault.
   void take_folded(const event::Fault& fault);
 
   bool any() const { return any_; }
   report::model::PageAllocs counts() const;
-  std::uint64_t page_tables_of(event::Pid pid) const;
 
  private:
   void count(const event::PageAlloc& alloc, event::AllocContext context);
 
-  const ThreadIndex& threads_;
   std::array<std::uint64_t, 256> by_order_{};
   std::array<std::uint64_t, 256> by_node_{};  // by node & 255
   std::array<std::uint64_t, 3> by_context_{};
-  std::map<event::Pid, std::uint64_t> page_tables_;
+  std::uint64_t page_tables_ = 0;
   bool any_ = false;
 };
 

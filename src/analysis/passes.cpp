@@ -13,8 +13,7 @@ Passes::Passes(event::Trace from)
       subject(choose_subject(trace, owners)),
       regions(regions_at_end(subject, owners)),
       calls(trace.syscalls),
-      residency(trace, owners, subject.pid, subject.end_ts),
-      allocs(threads) {}
+      residency(trace, owners, subject.pid, subject.end_ts) {}
 
 Result<std::unique_ptr<Passes>> Passes::run(event::EventSource& source, std::size_t top) {
   std::unique_ptr<Passes> passes(new Passes(FT_TRY(source.trace())));

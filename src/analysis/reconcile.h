@@ -19,7 +19,8 @@ struct ReconcileInput {
   const Residency& residency;
   const FaultTotals& faults;
   FaultsSeen faults_seen;
-  report::model::Known<std::uint64_t> page_tables_allocated;  // by the subject, in its faults
+  report::model::Known<report::model::PageTableLevels> page_tables;  // predicted
+  report::model::Known<std::uint64_t> resident_peak;
   std::uint64_t lost = 0;
 };
 

@@ -260,7 +260,7 @@ void make_rest(TraceMaker& maker) {
        fmt::format("Name:\tjava\nPid:\t4242\nVmSize:\t{} kB\nVmHWM:\t{} kB\nVmRSS:\t{} kB\n"
                    "RssAnon:\t{} kB\nRssFile:\t{} kB\nVmPTE:\t{} kB\n",
                    size / kKiB, (rss + 8 * kPageSize) / kKiB, rss / kKiB,
-                   (rss - 43 * kPageSize) / kKiB, 43 * kPageSize / kKiB, 44)});
+                   (rss - 43 * kPageSize) / kKiB, 43 * kPageSize / kKiB, 56)});
 }
 
 }  // namespace

@@ -207,6 +207,7 @@ Json memory_of(const Report& report) {
           {"committed_bytes", memory.committed_bytes},
           {"resident_peak_bytes", or_null(memory.resident_peak_bytes)},
           {"resident_end_bytes", or_null(memory.resident_end_bytes)},
+          {"resident_evidence", memory.resident_evidence},
           {"vm_size_bytes", or_null(memory.vm_size)},
           {"vm_rss_bytes", or_null(memory.vm_rss)},
           {"vm_hwm_bytes", or_null(memory.vm_hwm)},

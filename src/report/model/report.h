@@ -216,6 +216,7 @@ struct Memory {
   Bytes committed_bytes = 0;
   Known<Bytes> resident_end_bytes;
   Known<Bytes> resident_peak_bytes;  // of the whole, at one moment: not the sum of the peaks
+  std::string resident_evidence;     // "smaps", "faults alone"; empty where not known
   Known<Bytes> vm_size;
   Known<Bytes> vm_rss;
   Known<Bytes> vm_hwm;

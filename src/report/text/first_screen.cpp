@@ -172,6 +172,9 @@ std::string memory_part(const Page& page) {
     if (memory.resident_peak_bytes) {
       remark += fmt::format(", at most {}", human_bytes(*memory.resident_peak_bytes));
     }
+    if (memory.resident_evidence == "faults alone") {
+      remark += "; known from faults alone, so files are too small";
+    }
     out += line_of("  of it in memory", right(human_bytes(*memory.resident_end_bytes), 12), remark);
   }
   const model::PageTables& tables = page.report.page_tables;
