@@ -169,6 +169,17 @@ TEST_F(History, NamesG1TablesOfSeventeenByOrderAndSize) {
   EXPECT_EQ(evidence(kHigh), Evidence::Size);
 }
 
+TEST_F(History, EndOfTheProcessIsNoGivingBack) {
+  b.mmap(kHigh, 16 * kMiB, PROT_NONE, kReserve,
+         {"jvm!G1CollectedHeap::create_aux_memory_mapper()"});
+  const Nanoseconds alive = b.now;
+  event::Process process;
+  process.pid = kPid;
+  process.end_ts = b.now + 10;
+  b.trace.processes.push_back(process);
+  EXPECT_EQ(at(kHigh, alive), "GC block offset table");
+}
+
 TEST_F(History, NamesG1TablesOfTwentyFive) {
   const Frames frames = {"jvm!G1CollectedHeap::create_aux_memory_mapper(char const*)"};
   b.mmap(kHigh, 16 * kMiB, PROT_NONE, kReserve, frames);

@@ -79,6 +79,7 @@ class Replayer {
     for (const Step& step : steps()) apply(step);
     for (auto& [pid, space] : spaces_) close_all(space, event::kStillThere);
     find_extents();
+    mark_outlived();
     return std::move(result_);
   }
 
@@ -183,6 +184,7 @@ class Replayer {
   }
 
   void close_all(Space& space, Nanoseconds at) {
+    if (!space.live.empty()) end_of_space_[space.number] = at;
     space.live.for_each(
         [&](AddressRange range, const Piece& piece) { emit(space.pid, range, piece, at); });
     space.live.clear();
@@ -633,6 +635,14 @@ class Replayer {
     }
   }
 
+  void mark_outlived() {
+    for (Area& area : result_.areas) {
+      const auto end = end_of_space_.find(area.space);
+      area.outlived =
+          !area.extent.empty() && end != end_of_space_.end() && area.last_ts == end->second;
+    }
+  }
+
   void contradict(std::string what) {
     if (result_.contradictions.size() < kMaxContradictions) {
       result_.contradictions.push_back(std::move(what));
@@ -648,6 +658,7 @@ class Replayer {
   std::map<event::Pid, Space> spaces_;
   std::unordered_map<std::string, event::FileId> file_by_path_;
   std::unordered_map<std::int64_t, std::uint64_t> shared_sizes_;  // of shmget, by id
+  std::unordered_map<std::uint32_t, Nanoseconds> end_of_space_;
   std::uint32_t space_count_ = 0;
 };
 

@@ -43,6 +43,7 @@ struct Area {
   // Filled when the replay is over: what of it outlived its trims, and until when.
   AddressRange extent;
   Nanoseconds last_ts = 0;  // kStillThere: to the end
+  bool outlived = false;    // was mapped when its process ended, or the recording did
 };
 
 // A piece of a process's address space that did not change from `from_ts` to `to_ts`.

@@ -113,7 +113,7 @@ bool has_arena_shape(const Area& area, const event::Trace& trace) {
   if (!looks_like_arena_reserve(area)) return false;
   // Not aligned by itself: given back before anything was made usable.
   if (area.first_protect < 0 && area.commits.empty()) {
-    return area.last_ts != event::kStillThere && area.born.size() == kArenaSize;
+    return !area.outlived && area.born.size() == kArenaSize;
   }
   if (!is_arena_extent(area.extent) || area.first_protect < 0) return false;
   const event::Syscall& first = trace.syscalls[static_cast<std::size_t>(area.first_protect)];

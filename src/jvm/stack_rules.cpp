@@ -142,6 +142,9 @@ constexpr std::array kRules = {
            "ZGranuleMap is inlined into what it is a member of: ZHeap in 17, ZGeneration in 25"},
           {{{"ZForwarding"}, {"ZGranuleMap"}, {"ZGeneration"}, {"ZHeap::ZHeap"}}}},
 
+    Entry{{Own, GcCardTable, "", 24, 99,
+           "generational Shenandoah: two tables, for reading and for writing"},
+          {{{"ShenandoahCardTable"}}}},
     Entry{{Own, GcOther, "collection set", 12, 99, "mapped at the lowest address it can have"},
           {{{"ShenandoahCollectionSet"}}}},
     Entry{{Own, GcOther, "Shenandoah", 12, 99,

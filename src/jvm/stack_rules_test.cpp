@@ -78,6 +78,8 @@ TEST(StackRules, SpeakTheNamesOfBothReleases) {
   EXPECT_EQ(owner({"ZVirtualMemoryReserver::reserve_contiguous(unsigned long)"}), "Java heap");
   EXPECT_EQ(owner({"ZVirtualMemoryManager::ZVirtualMemoryManager(unsigned long)"}), "no rule");
   EXPECT_EQ(owner({"ZPartition::prime()"}), "Java heap");
+  EXPECT_EQ(owner({"ShenandoahCardTable::initialize()", "ShenandoahHeap::initialize()"}),
+            "GC card table");
 }
 
 TEST(StackRules, OnlyTheWholeNameOfAShortFunctionCounts) {
