@@ -53,7 +53,10 @@ std::string title(const Page& page) {
 std::string warnings(const Page& page) {
   std::string out;
   for (const std::string& warning : page.report.summary.warnings) {
-    out += page.style(Style::Bad, "  ! " + printable(warning)) + "\n";
+    std::string lines = page.wrapped(printable(warning), 4);
+    lines[2] = '!';
+    lines.pop_back();
+    out += page.style(Style::Bad, lines) + "\n";
   }
   return out.empty() ? out : "\n" + out;
 }
