@@ -1,6 +1,7 @@
 #include "capture/strace/call_parser.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/text.h"
 #include "capture/strace/line.h"
@@ -67,6 +68,17 @@ bool take_plain_number(Scanner& scanner, std::uint64_t& value) {
   }
   if (!taken) scanner.move_to(start);
   return taken;
+}
+
+// Where a text of flags is remembered: from its length and both ends, which is where they differ.
+std::size_t slot_of(std::string_view text) {
+  std::uint64_t head = 0;
+  std::uint64_t tail = 0;
+  const std::size_t width = std::min(text.size(), sizeof head);
+  std::memcpy(&head, text.data(), width);
+  std::memcpy(&tail, text.data() + text.size() - width, width);
+  const std::uint64_t mixed = (head ^ (tail * 31) ^ text.size()) * 0x9e3779b97f4a7c15;
+  return static_cast<std::size_t>(mixed >> 32U);
 }
 
 bool ends_argument(char c) {
@@ -259,11 +271,7 @@ bool CallParser::read_argument(Scanner& scanner, ParsedCall& call, std::size_t i
 bool CallParser::read_flag_argument(Scanner& scanner, const event::FlagTable& table,
                                     std::uint64_t& value, bool& unknown) {
   const char* start = scanner.position();
-  std::size_t hash = 0;
-  while (!scanner.done() && !ends_argument(scanner.peek())) {
-    hash = hash * 31 + static_cast<unsigned char>(scanner.peek());
-    scanner.advance();
-  }
+  while (!scanner.done() && !ends_argument(scanner.peek())) scanner.advance();
   if (scanner.done()) return false;
   std::string_view text = scanner.since(start);
   if (text.ends_with('>')) [[unlikely]] {  // "PROT_READ <unfinished ...>)"
@@ -272,7 +280,7 @@ bool CallParser::read_flag_argument(Scanner& scanner, const event::FlagTable& ta
     scanner.move_to(start + cut);
     text = text.substr(0, cut);
   }
-  const std::size_t slot = (hash ^ (hash >> 12U)) % known_flags_.size();
+  const std::size_t slot = slot_of(text) % known_flags_.size();
   KnownFlags& known = known_flags_[slot];
   const bool hit = known.table == &table && known.length == text.size() &&
                    std::equal(text.begin(), text.end(), known.text.begin());

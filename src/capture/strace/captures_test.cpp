@@ -213,5 +213,31 @@ TEST(Fixtures, StacksOfAJvmStart) {
   EXPECT_EQ(frame.module_offset, 0x1ab70U);
 }
 
+// What is printed can be read again: the same calls, every line understood.
+void expect_readable_again(const std::string& log) {
+  ImportSummary summary;
+  const std::string printed = print_text(import_text(log, "first", summary));
+  ImportSummary again;
+  import_text(printed, "again", again);
+  EXPECT_EQ(again.malformed, 0U) << printed;
+  EXPECT_EQ(again.calls, summary.calls) << printed;
+}
+
+// Found by fuzzing: the pids were left out because the first lines had none, and the halves of
+// split calls could no longer be told apart.
+TEST(FuzzFindings, LinesWithAndWithoutAPidInOneLog) {
+  expect_readable_again(
+      "mprotect(0x1000, 16384, PROT_NONE) = 0 <0.000016>\n"
+      "17392 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0 <unfinished ...>\n"
+      "17403 munmap(0x1000, 4096) = 0 <0.000012>\n"
+      "17392 <... mmap resumed>) = 0x7f0000000000 <0.000030>\n");
+}
+
+// Found by fuzzing: an address of all ones was printed as a pointer that is not shown.
+TEST(FuzzFindings, AnAddressOfAllOnes) {
+  expect_readable_again("clone(child_stack=0xffffffffffffffff, flags=0) = 7\n");
+  expect_readable_again("munmap(0xffffffffffffffff, 18446744073709551615) = 0\n");
+}
+
 }  // namespace
 }  // namespace ft::capture::strace

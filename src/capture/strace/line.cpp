@@ -1,5 +1,7 @@
 #include "capture/strace/line.h"
 
+#include <array>
+
 namespace ft::capture::strace {
 
 namespace {
@@ -12,12 +14,16 @@ constexpr Nanoseconds kEarliestEpoch = 100'000'000 * kSecond;
 
 // The digits after the point; nine count.
 void read_fraction(Scanner& scanner, Nanoseconds& time) {
-  Nanoseconds unit = kSecond / 10;
-  while (Scanner::is_digit(scanner.peek())) {
-    time += (scanner.peek() - '0') * unit;
-    unit /= 10;
-    scanner.advance();
+  static constexpr std::array<Nanoseconds, 10> kUnits = {
+      1'000'000'000, 100'000'000, 10'000'000, 1'000'000, 100'000, 10'000, 1'000, 100, 10, 1};
+  Nanoseconds fraction = 0;
+  std::size_t digits = 0;
+  for (; Scanner::is_digit(scanner.peek()); scanner.advance()) {
+    if (digits == kUnits.size() - 1) continue;
+    fraction = fraction * 10 + (scanner.peek() - '0');
+    ++digits;
   }
+  time += fraction * kUnits[digits];
 }
 
 // "17391 ", "17391<java> " or "[pid 17391] ". True also where there is none.
