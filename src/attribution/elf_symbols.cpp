@@ -68,7 +68,7 @@ Result<ElfSymbols> ElfSymbols::load(const std::string& path) {
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.valid()) return fail_errno(path, errno);
   // Read, not mapped: a file that shrinks meanwhile must not kill us.
-  const ElfHandle elf(::elf_begin(file.get(), ELF_C_READ, nullptr));
+  ElfHandle elf(::elf_begin(file.get(), ELF_C_READ, nullptr));
   if (!elf) return fail(path, elf_error());
   if (::elf_kind(elf.get()) != ELF_K_ELF || ::gelf_getclass(elf.get()) != ELFCLASS64) {
     return fail(path, "not a 64-bit ELF file");
@@ -92,9 +92,7 @@ Result<ElfSymbols> ElfSymbols::load(const std::string& path) {
   if (data == nullptr || strings == nullptr || strings->d_buf == nullptr || strings->d_size == 0) {
     return fail(path, "the symbol table cannot be read: " + elf_error());
   }
-  const auto* text = static_cast<const char*>(strings->d_buf);
-  symbols.names_.assign(text, text + strings->d_size);
-  symbols.names_.push_back('\0');
+  symbols.names_ = {static_cast<const char*>(strings->d_buf), strings->d_size};
 
   const std::size_t count = std::min(data->d_size / sizeof(Elf64_Sym), kMaxSymbols);
   symbols.entries_.reserve(count);
@@ -104,6 +102,9 @@ Result<ElfSymbols> ElfSymbols::load(const std::string& path) {
     if (!names_code(symbol) || symbol.st_name >= strings->d_size) continue;
     symbols.entries_.push_back({symbol.st_value, symbol.st_size, symbol.st_name, rank_of(symbol)});
   }
+  // Everything wanted is in memory; the handle keeps it, and the file can be closed.
+  ::elf_cntl(elf.get(), ELF_C_FDDONE);
+  symbols.elf_ = std::move(elf);
   std::ranges::sort(symbols.entries_, [](const Entry& a, const Entry& b) {
     return a.start != b.start ? a.start < b.start : a.rank < b.rank;
   });
@@ -116,7 +117,8 @@ std::optional<ElfSymbols::Symbol> ElfSymbols::find(std::uint64_t virtual_address
   const std::uint64_t start = after[-1].start;
   const auto entry = std::ranges::lower_bound(entries_, start, {}, &Entry::start);
   if (entry->size != 0 && virtual_address - entry->start > entry->size) return std::nullopt;
-  return Symbol{names_.data() + entry->name, entry->start, entry->size};
+  const std::string_view name = names_.substr(entry->name);
+  return Symbol{name.substr(0, name.find('\0')), entry->start, entry->size};
 }
 
 std::optional<std::uint64_t> ElfSymbols::virtual_address(std::uint64_t file_offset) const {

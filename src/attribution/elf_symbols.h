@@ -52,7 +52,8 @@ class ElfSymbols {
   ElfSymbols() = default;
 
   std::vector<Entry> entries_;  // by start
-  std::vector<char> names_;     // the string table, ends with a NUL
+  std::shared_ptr<void> elf_;   // libelf's copy of the string table lives as long as its handle
+  std::string_view names_;      // the string table
   std::vector<Segment> segments_;
 };
 

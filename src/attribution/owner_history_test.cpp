@@ -318,10 +318,10 @@ TEST_F(History, ThreadsRaceForAddresses) {
   // Thread 1's munmap frees the range at its start; thread 2 is given it before munmap returns, and
   // has it only when its mmap returns.
   b.mmap(kHigh, 8192, kRw, MAP_PRIVATE | MAP_ANONYMOUS, {"c!malloc"});
-  event::Syscall& unmap = b.munmap(kHigh, 8192);
-  unmap.dur = 50000;
+  b.munmap(kHigh, 8192).dur = 50000;
+  const Nanoseconds unmap_ts = b.now;
   event::Syscall& map = b.mmap(kHigh, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, {"c!malloc"});
-  map.ts = unmap.ts - 500;  // started before, ended inside the munmap
+  map.ts = unmap_ts - 500;  // started before, ended inside the munmap
   map.dur = 1000;
   std::ranges::stable_sort(b.trace.syscalls, {}, &event::Syscall::ts);
   EXPECT_EQ(contradictions(), 0U);
