@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
-/* The few kernel types the probes read, by field name only: libbpf relocates each access against the
- * running kernel's BTF (preserve_access_index), so offsets and further members do not matter and the
- * build needs no BTF of the build host. */
+/* The few kernel types the probes read, by field name only: libbpf relocates each access against
+ * the running kernel's BTF (preserve_access_index), so offsets and further members do not matter
+ * and the build needs no BTF of the build host. */
 #pragma once
 
 typedef unsigned char u8;
@@ -26,117 +26,117 @@ typedef u32 __wsum;
 
 /* include/uapi/linux/bpf.h */
 enum {
-	BPF_MAP_TYPE_ARRAY = 2,
-	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
-	BPF_MAP_TYPE_RINGBUF = 27,
-	BPF_MAP_TYPE_TASK_STORAGE = 29,
+  BPF_MAP_TYPE_ARRAY = 2,
+  BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+  BPF_MAP_TYPE_RINGBUF = 27,
+  BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 enum {
-	BPF_F_NO_PREALLOC = 1,
-	BPF_F_MMAPABLE = 1 << 10,
-	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
-	BPF_F_USER_STACK = 1 << 8,
-	BPF_RB_NO_WAKEUP = 1,
-	BPF_RB_AVAIL_DATA = 0,
+  BPF_F_NO_PREALLOC = 1,
+  BPF_F_MMAPABLE = 1 << 10,
+  BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
+  BPF_F_USER_STACK = 1 << 8,
+  BPF_RB_NO_WAKEUP = 1,
+  BPF_RB_AVAIL_DATA = 0,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct pt_regs {
-	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8;
-	unsigned long ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+  unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8;
+  unsigned long ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
 };
 
 struct super_block {
-	u32 s_dev;
+  u32 s_dev;
 };
 
 struct inode {
-	unsigned long i_ino;
-	struct super_block *i_sb;
+  unsigned long i_ino;
+  struct super_block* i_sb;
 };
 
 struct qstr {
-	const unsigned char *name;
+  const unsigned char* name;
 };
 
 struct dentry {
-	struct dentry *d_parent;
-	struct qstr d_name;
+  struct dentry* d_parent;
+  struct qstr d_name;
 };
 
 struct vfsmount {
-	struct dentry *mnt_root;
+  struct dentry* mnt_root;
 };
 
 struct mount {
-	struct mount *mnt_parent;
-	struct dentry *mnt_mountpoint;
-	struct vfsmount mnt;
+  struct mount* mnt_parent;
+  struct dentry* mnt_mountpoint;
+  struct vfsmount mnt;
 };
 
 struct path {
-	struct vfsmount *mnt;
-	struct dentry *dentry;
+  struct vfsmount* mnt;
+  struct dentry* dentry;
 };
 
 struct file {
-	struct path f_path;
-	struct inode *f_inode;
+  struct path f_path;
+  struct inode* f_inode;
 };
 
 struct fdtable {
-	unsigned int max_fds;
-	struct file **fd;
+  unsigned int max_fds;
+  struct file** fd;
 };
 
 struct files_struct {
-	struct fdtable *fdt;
+  struct fdtable* fdt;
 };
 
 struct mm_struct {
-	unsigned long arg_start;
-	unsigned long arg_end;
+  unsigned long arg_start;
+  unsigned long arg_end;
 };
 
 struct task_struct {
-	int pid;
-	int tgid;
-	int exit_code;
-	int pagefault_disabled;
-	unsigned long min_flt;
-	unsigned long maj_flt;
-	struct mm_struct *mm;
-	struct files_struct *files;
-	struct task_struct *group_leader;
-	char comm[16];
+  int pid;
+  int tgid;
+  int exit_code;
+  int pagefault_disabled;
+  unsigned long min_flt;
+  unsigned long maj_flt;
+  struct mm_struct* mm;
+  struct files_struct* files;
+  struct task_struct* group_leader;
+  char comm[16];
 };
 
 struct linux_binprm {
-	const char *filename;
+  const char* filename;
 };
 
 struct page {
-	unsigned long flags;
+  unsigned long flags;
 };
 
 /* Later kernels' event has more fields, and the tracepoint another argument. */
 struct trace_event_raw_mark_victim {
-	u32 uid;
+  u32 uid;
 };
 
 struct mem_cgroup;
 
 /* include/linux/vm_event_item.h: the value is relocated. */
 enum vm_event_item {
-	PGFAULT = 1,
+  PGFAULT = 1,
 };
 
 #pragma clang attribute pop
 
 /* include/uapi/linux/bpf_perf_event.h */
 struct bpf_perf_event_data {
-	struct pt_regs regs;
-	u64 sample_period;
-	u64 addr;
+  struct pt_regs regs;
+  u64 sample_period;
+  u64 addr;
 };
