@@ -206,9 +206,12 @@ std::int64_t Store::next_id(Table table) const {
 }
 
 Result<std::int64_t> Store::string_id(std::string_view text) {
-  const auto [it, is_new] = string_ids_.try_emplace(std::string(text), next_id(Table::String));
-  if (is_new) FT_TRY_VOID(row(Table::String, it->second).text(text).done());
-  return it->second;
+  const auto known = string_ids_.find(text);
+  if (known != string_ids_.end()) return known->second;
+  const std::int64_t id = next_id(Table::String);
+  FT_TRY_VOID(row(Table::String, id).text(text).done());
+  string_ids_.emplace(text, id);
+  return id;
 }
 
 std::string_view Store::compress(std::string_view text) {
@@ -266,12 +269,17 @@ Result<void> Store::put(event::StackId id, const event::Stack& stack) {
   frames.number(kept);
   std::uint64_t last_address = 0;
   std::uint64_t last_bias = 0;
+  // Neighbouring frames mostly lie in one file.
+  const std::string* module = nullptr;
+  std::int64_t module_id = 0;
   for (const event::Frame& frame : std::span(stack.frames).first(kept)) {
     const std::uint64_t bias = frame.address - frame.module_offset;
     frames.number(zigzag(frame.address - last_address));
     frames.number(zigzag(bias - last_bias));
     frames.number(static_cast<std::uint64_t>(FT_TRY(string_id(frame.symbol))));
-    frames.number(static_cast<std::uint64_t>(FT_TRY(string_id(frame.module))));
+    if (module == nullptr || *module != frame.module) module_id = FT_TRY(string_id(frame.module));
+    module = &frame.module;
+    frames.number(static_cast<std::uint64_t>(module_id));
     frames.number(frame.symbol_offset);
     last_address = frame.address;
     last_bias = bias;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -60,6 +61,13 @@ class Store {
     bool changed = false;
   };
   class Row;
+  // Looks texts up without copying them.
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
 
   explicit Store(Database database);
   Result<void> prepare();
@@ -80,7 +88,7 @@ class Store {
   std::map<std::pair<event::Pid, Nanoseconds>, std::int64_t> process_ids_;
   std::map<std::pair<event::Tid, Nanoseconds>, std::int64_t> thread_ids_;
   std::map<std::string, std::int64_t, std::less<>> loss_ids_;
-  std::unordered_map<std::string, std::int64_t> string_ids_;
+  std::unordered_map<std::string, std::int64_t, TextHash, std::equal_to<>> string_ids_;
 
   ChunkEncoder encoder_;
   ZSTD_CCtx_s* compressor_;

@@ -105,6 +105,30 @@ Result<void> mark_complete(Store& store) {
 
 }  // namespace
 
+// While it lives, a write past the limit on file sizes is an error of its caller like any other
+// instead of a signal that ends the process.
+class FileSizeSignalHeld {
+ public:
+  FileSizeSignalHeld() {
+    ::sigemptyset(&signal_);
+    ::sigaddset(&signal_, SIGXFSZ);
+    ::pthread_sigmask(SIG_BLOCK, &signal_, &before_);
+  }
+  ~FileSizeSignalHeld() {
+    if (::sigismember(&before_, SIGXFSZ) == 1) return;
+    const timespec at_once{};
+    while (::sigtimedwait(&signal_, nullptr, &at_once) > 0) {
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  FileSizeSignalHeld(const FileSizeSignalHeld&) = delete;
+  FileSizeSignalHeld& operator=(const FileSizeSignalHeld&) = delete;
+
+ private:
+  sigset_t signal_;
+  sigset_t before_;
+};
+
 enum class Ending : std::uint8_t { None, Keep, Complete };
 
 struct Writer::State {
@@ -123,6 +147,7 @@ struct Writer::State {
 
   void run();
   bool wait_for_work(std::unique_lock<std::mutex>& held);
+  void write_pending(std::unique_lock<std::mutex>& held, Clock::time_point begun_before);
   void give_back(Batch& batch);
   void remember(Error error_now);
   void stop(Ending how);
@@ -137,36 +162,29 @@ void Writer::State::run() {
   // Of this thread only: Linux's nice value belongs to threads.
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kEncoderNice);
   std::unique_lock held(mutex);
-  bool last_batch = false;
-  while (!last_batch) {
-    last_batch = wait_for_work(held);
-    const Clock::time_point now = Clock::now();
-    Batch batch = pending.take(last_batch ? Clock::time_point::max() : now - kOpenBlockLife);
-    held.unlock();
-    space.notify_all();
-    if (!batch.empty() && !failed) {
-      if (auto written = write_batch(*store, batch); !written) remember(written.error());
-    }
-    held.lock();
-    give_back(batch);
-  }
-  const bool complete = ending == Ending::Complete;
-  held.unlock();
-  if (complete && !failed) {
-    if (auto marked = mark_complete(*store); !marked) remember(marked.error());
-  }
-  auto closed = store->close();
-  if (!closed && !failed) remember(closed.error());
-  store.reset();
+  while (wait_for_work(held)) write_pending(held, Clock::now() - kOpenBlockLife);
 }
 
-// Whether this is the end.
+// False at the end.
 bool Writer::State::wait_for_work(std::unique_lock<std::mutex>& held) {
   work.wait_for(held, kCommitInterval, [&] {
     return ending != Ending::None || pending.has_full_block() ||
            pending.item_count() >= kManyItems || pending.bytes() >= kPendingLimit;
   });
-  return ending != Ending::None;
+  return ending == Ending::None;
+}
+
+// Everything but the blocks that were begun since and are not full.
+void Writer::State::write_pending(std::unique_lock<std::mutex>& held,
+                                  Clock::time_point begun_before) {
+  Batch batch = pending.take(begun_before);
+  held.unlock();
+  space.notify_all();
+  if (!batch.empty() && !failed) {
+    if (auto written = write_batch(*store, batch); !written) remember(written.error());
+  }
+  held.lock();
+  give_back(batch);
 }
 
 void Writer::State::give_back(Batch& batch) {
@@ -203,14 +221,24 @@ void Writer::State::add(std::span<const Event> events) {
   }
 }
 
+// What is left is written by the caller: the target has ended, nobody needs to be spared any more,
+// and somebody waits.
 void Writer::State::stop(Ending how) {
   if (!encoder.joinable()) return;
-  {
-    const std::lock_guard held(mutex);
-    ending = how;
-  }
+  const FileSizeSignalHeld no_signal;
+  std::unique_lock held(mutex);
+  ending = how;
   work.notify_one();
+  held.unlock();
   encoder.join();
+  held.lock();
+  write_pending(held, Clock::time_point::max());
+  held.unlock();
+  if (how == Ending::Complete && !failed) {
+    if (auto marked = mark_complete(*store); !marked) remember(marked.error());
+  }
+  if (auto closed = store->close(); !closed && !failed) remember(closed.error());
+  store.reset();
   lock.reset();
 }
 
@@ -221,6 +249,7 @@ Writer::~Writer() {
 
 Result<std::unique_ptr<Writer>> Writer::create(const std::string& path,
                                                std::optional<FileOwner> owner) {
+  const FileSizeSignalHeld no_signal;
   auto state = std::make_unique<State>();
   // The recorder may change its folder later.
   std::error_code no_folder;
@@ -236,8 +265,7 @@ Result<std::unique_ptr<Writer>> Writer::create(const std::string& path,
     state->store = FT_TRY(Store::open(state->path));
     FT_TRY_VOID(write_own_meta(*state->store));
 
-    // Signals are for the recorder's own threads. With SIGXFSZ blocked, a write past the limit on
-    // file sizes is an error like any other.
+    // Signals are for the recorder's own threads.
     sigset_t all;
     sigset_t before;
     ::sigfillset(&all);

@@ -2,8 +2,9 @@
 //
 // Callers only copy events into buffers; a thread of its own, of lower priority than the target,
 // encodes and writes them, at the latest 200 ms later (events of a chunk that does not fill, after
-// a second). What was written stays readable when the recorder is killed. Buffers are bounded: a
-// caller that is far ahead waits, and nothing is dropped. Calls from several threads are fine.
+// a second); what is left at the end finish() writes itself. What was written stays readable when
+// the recorder is killed. Buffers are bounded: a caller that is far ahead waits, and nothing is
+// dropped. Calls from several threads are fine.
 //
 //   create()      the file is there, empty but valid
 //   on_*()        fill it

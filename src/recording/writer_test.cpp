@@ -346,6 +346,22 @@ TEST_F(RecordingTest, SurvivesALimitOnFileSizes) {
   EXPECT_FALSE(told.faults.empty());
 }
 
+// What finish() writes itself is no more deadly than what the encoding thread writes.
+TEST_F(RecordingTest, SurvivesALimitOnFileSizesInFinish) {
+  const int status = in_child([&] {
+    auto recording = Writer::create(path_);
+    if (!recording) ::_exit(2);
+    const rlimit limit{.rlim_cur = 100'000, .rlim_max = 100'000};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    std::vector<event::Fault> faults = pretouch_faults(60'000);
+    (*recording)->on_faults(faults);
+    ::_exit((*recording)->finish() ? 3 : 0);
+  });
+  ASSERT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_TRUE(recorded().trace.cut_short);
+}
+
 TEST_F(RecordingTest, SurvivesAFullDisk) {
   const std::string disk = folder_.file("disk");
   ASSERT_EQ(::mkdir(disk.c_str(), 0700), 0);
