@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -314,30 +316,30 @@ TEST_F(RecordingTest, DoesNotFollowASuperJournal) {
   EXPECT_EQ(read_back(victim), "precious");
 }
 
-// Writes until the writer gives up; the exit status says how it went.
-void record_until_failure(const std::string& path) {
+// Writes until the writer gives up; 0 where that went as it should.
+int record_until_failure(const std::string& path) {
   auto recording = Writer::create(path);
-  if (!recording) ::_exit(2);
+  if (!recording) return 2;
   tell_small_tables(**recording);
   std::vector<event::Fault> faults = pretouch_faults(65536);
   for (std::size_t i = 0; i < faults.size(); ++i) faults[i].addr ^= i * 0x9e37'79b9'7f4a'7c15;
   for (int i = 0; i < 1000 && !(*recording)->failed(); ++i) (*recording)->on_faults(faults);
-  if (!(*recording)->failed()) ::_exit(3);
+  if (!(*recording)->failed()) return 3;
   (*recording)->on_faults(faults);  // ignored
   const auto finished = (*recording)->finish();
-  if (finished) ::_exit(4);
+  if (finished) return 4;
   const std::string message = finished.error().message();
   const bool says_why = message.find("File too large") != std::string::npos ||
                         message.find("No space left on device") != std::string::npos;
   if (!says_why) fmt::print(stderr, "{}\n", message);
-  ::_exit(says_why ? 0 : 5);
+  return says_why ? 0 : 5;
 }
 
 TEST_F(RecordingTest, SurvivesALimitOnFileSizes) {
   const int status = in_child([&] {
     const rlimit limit{.rlim_cur = 4 << 20, .rlim_max = 4 << 20};
     ::setrlimit(RLIMIT_FSIZE, &limit);
-    record_until_failure(path_);
+    ::_exit(record_until_failure(path_));
   });
   ASSERT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 0);
@@ -365,30 +367,27 @@ TEST_F(RecordingTest, SurvivesALimitOnFileSizesInFinish) {
 TEST_F(RecordingTest, SurvivesAFullDisk) {
   const std::string disk = folder_.file("disk");
   ASSERT_EQ(::mkdir(disk.c_str(), 0700), 0);
-  const std::string quoted = "'" + disk + "'";
-  // A shell in a mount name space of its own mounts the disk and says whether it could.
-  const std::string probe =
-      "unshare -m sh -c \"mount -t tmpfs -o size=3m none " + quoted + "\" 2>/dev/null";
-  if (std::system(probe.c_str()) != 0) GTEST_SKIP() << "a small tmpfs cannot be mounted here";
-  const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-  const std::string command =
-      "unshare -m sh -c \"mount -t tmpfs -o size=3m none " + quoted + " && FT_FULL_DISK=" + quoted +
-      "/run.ft '" + self +
-      "' --gtest_filter=RecordingOnAFullDisk.Child >/dev/null 2>&1; s=\\$?; cp " + quoted +
-      "/run.ft* '" + folder_.file("") + "'; exit \\$s\"";
-  const int status = std::system(command.c_str());
+  constexpr int kNoDisk = 77;
+  const int status = in_child([&] {
+    // A name space of mounts of its own: nobody else sees the disk, and it goes with this process.
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("none", disk.c_str(), "tmpfs", 0, "size=3m") != 0) {
+      ::_exit(kNoDisk);
+    }
+    const int how = record_until_failure(disk + "/run.ft");
+    // With whatever SQLite left beside it.
+    for (const auto& left : std::filesystem::directory_iterator(disk)) {
+      std::filesystem::copy_file(left.path(), folder_.file(left.path().filename()));
+    }
+    ::_exit(how);
+  });
   ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == kNoDisk) GTEST_SKIP() << "a small tmpfs cannot be mounted here";
   ASSERT_EQ(WEXITSTATUS(status), 0);
   const Told told = recorded();
   EXPECT_TRUE(told.trace.cut_short);
   EXPECT_FALSE(told.faults.empty());
-}
-
-// Not a test of its own: what SurvivesAFullDisk runs inside the name space.
-TEST(RecordingOnAFullDisk, Child) {
-  const char* path = std::getenv("FT_FULL_DISK");
-  if (path == nullptr) GTEST_SKIP() << "run by RecordingTest.SurvivesAFullDisk";
-  record_until_failure(path);
 }
 
 }  // namespace
