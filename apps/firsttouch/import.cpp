@@ -79,6 +79,12 @@ void tell_summary(const capture::strace::ImportSummary& summary, const std::stri
              printable(path));
 }
 
+// The import came to nothing: the older recording gets its name back.
+void put_back(const std::string& path) {
+  const Result<void> restored = recording::restore_rotated(path);
+  if (!restored) fmt::print(stderr, "firsttouch: {}\n", printable(restored.error().message()));
+}
+
 Result<void> import_strace(const Arguments& arguments) {
   const bool from_stdin = arguments.log == "-";
   const std::string name = from_stdin ? "standard input" : arguments.log;
@@ -101,7 +107,7 @@ Result<void> import_strace(const Arguments& arguments) {
   const bool rotated = default_output && FT_TRY(recording::rotate_existing(path));
   auto writer = recording::Writer::create(path);
   if (!writer) {
-    if (rotated) (void)recording::restore_rotated(path);
+    if (rotated) put_back(path);
     return std::unexpected(writer.error());
   }
 
@@ -122,7 +128,7 @@ Result<void> import_strace(const Arguments& arguments) {
   if (outcome) outcome = (*writer)->finish();
   if (!outcome) {
     (*writer)->abandon();
-    if (rotated) (void)recording::restore_rotated(path);
+    if (rotated) put_back(path);
     return outcome;
   }
   tell_summary(*summary, path);

@@ -56,10 +56,9 @@ bool read_pid(Scanner& scanner, LinePrefix& prefix) {
 bool read_time_of_day(Scanner& scanner, std::uint64_t hour, LinePrefix& prefix) {
   std::uint64_t minute = 0;
   std::uint64_t second = 0;
-  if (!scanner.take(':') || !scanner.take_decimal(minute) || !scanner.take(':') ||
-      !scanner.take_decimal(second) || hour > 23 || minute > 59 || second > 60) {
-    return false;
-  }
+  if (!scanner.take(':') || !scanner.take_decimal(minute)) return false;
+  if (!scanner.take(':') || !scanner.take_decimal(second)) return false;
+  if (hour > 23 || minute > 59 || second > 60) return false;
   prefix.form = TimeForm::TimeOfDay;
   prefix.time = static_cast<Nanoseconds>(hour * 3600 + minute * 60 + second) * kSecond;
   if (scanner.take('.')) read_fraction(scanner, prefix.time);
@@ -94,7 +93,7 @@ bool read_time(Scanner& scanner, LinePrefix& prefix) {
 bool skip_brackets(Scanner& scanner) {
   while (scanner.peek() == '[') {
     const std::size_t end = scanner.rest().find(']');
-    if (end == std::string_view::npos || end > 20) return false;
+    if (end > 20) return false;  // npos is
     scanner.advance(end + 1);
     scanner.skip_blanks();
   }

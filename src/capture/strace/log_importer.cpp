@@ -13,7 +13,6 @@ namespace ft::capture::strace {
 
 namespace {
 
-using event::LossSeverity;
 using event::SyscallNumber;
 
 constexpr std::string_view kUnfinished = " <unfinished ...>";
@@ -339,7 +338,7 @@ event::FileId LogImporter::file_of(const ParsedCall& call, const Task& task) {
     return file;
   }
   if (call.shape->fd < 0) return event::kNoFile;
-  const auto fd = static_cast<std::int32_t>(call.args[static_cast<std::size_t>(call.shape->fd)]);
+  const auto fd = static_cast<std::int32_t>(call.args[static_cast<unsigned char>(call.shape->fd)]);
   return fd < 0 ? event::kNoFile : descriptors_.find(pid, family_.parent_of(pid), fd);
 }
 

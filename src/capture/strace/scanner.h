@@ -85,11 +85,11 @@ class Scanner {
   static constexpr std::array<std::int8_t, 256> kHexDigits = [] {
     std::array<std::int8_t, 256> digits{};
     digits.fill(-1);
-    for (int i = 0; i < 10; ++i)
-      digits[static_cast<std::size_t>('0' + i)] = static_cast<std::int8_t>(i);
-    for (int i = 0; i < 6; ++i) {
-      digits[static_cast<std::size_t>('a' + i)] = static_cast<std::int8_t>(10 + i);
-      digits[static_cast<std::size_t>('A' + i)] = static_cast<std::int8_t>(10 + i);
+    std::int8_t value = 0;
+    for (const char c : std::string_view("0123456789abcdef")) {
+      digits[static_cast<unsigned char>(c)] = value;
+      if (c >= 'a') digits[static_cast<unsigned char>(c - 'a' + 'A')] = value;
+      ++value;
     }
     return digits;
   }();

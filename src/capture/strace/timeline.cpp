@@ -6,7 +6,7 @@ namespace ft::capture::strace {
 
 namespace {
 
-constexpr Nanoseconds kDay = Nanoseconds{24 * 3600} * 1'000'000'000;
+constexpr Nanoseconds kDay = Nanoseconds{24} * 3600 * 1'000'000'000;
 // A hostile log must not add up to an overflow.
 constexpr Nanoseconds kLatest = Nanoseconds{1} << 61;
 

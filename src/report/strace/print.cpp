@@ -25,7 +25,7 @@ constexpr std::size_t kFlushAt = std::size_t{64} << 10;
 constexpr std::size_t kResultColumn = 40;  // strace's -a
 constexpr Nanoseconds kMicrosecond = 1000;
 constexpr Nanoseconds kSecond = 1'000'000'000;
-constexpr Nanoseconds kDay = 24 * 3600 * kSecond;
+constexpr Nanoseconds kDay = Nanoseconds{24} * 3600 * kSecond;
 
 enum class Clock : std::uint8_t { Epoch, TimeOfDay, Relative, None };
 
