@@ -44,7 +44,7 @@ inline void tell_small_tables(event::EventSink& sink) {
   sink.on_meta("backend", "bpf");
   sink.on_meta("target.pid", "41");
   sink.on_meta("target.pid", "42");
-  sink.on_meta("strange", std::string("nul\0 \xff\xfe bytes", 15));
+  sink.on_meta("strange", std::string("nul\0 \xff\xfe bytes", 13));
   sink.on_meta("empty", "");
   sink.on_file(0, {.path = "/usr/lib/libjvm.so", .device = 0xfd01, .inode = 77});
   sink.on_file(2, {.path = "", .device = ~std::uint64_t{0}, .inode = ~std::uint64_t{0}});
