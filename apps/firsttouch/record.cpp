@@ -32,6 +32,7 @@ struct Arguments {
   std::string output;
   std::string backend = "auto";
   std::string stacks = "fp";
+  std::string snapshots = "light";
   double duration_seconds = 0;
   int pid = 0;
   capture::RecordOptions options;
@@ -169,6 +170,7 @@ std::string check_arguments(Arguments& arguments, std::vector<std::string> comma
     arguments.options.duration = static_cast<Nanoseconds>(arguments.duration_seconds * 1e9);
   }
   arguments.options.dwarf_stacks = arguments.stacks == "dwarf";
+  arguments.options.full_snapshots = arguments.snapshots == "full";
   return {};
 }
 
@@ -196,6 +198,11 @@ void add_record(CLI::App& app, Outcome& outcome, std::vector<std::string> target
                    "fp: frame pointers; dwarf: copy the stacks and unwind them afterwards, which "
                    "shows the callers of malloc")
       ->check(CLI::IsMember({"fp", "dwarf"}));
+  command
+      ->add_option("--snapshots", arguments->snapshots,
+                   "light, or full: also smaps and numa_maps of a JVM that has just initialised, "
+                   "which delays it by some milliseconds")
+      ->check(CLI::IsMember({"light", "full"}));
   command
       ->add_option("--ring-size", arguments->options.ring_bytes,
                    "Size of the event buffer: 64k to 1g (default 16m)")

@@ -5,7 +5,7 @@ _firsttouch_commands="record report import query check doctor"
 # The options of a command.
 _firsttouch_options() {
   case $1 in
-    record) echo "-o --output --backend -p --pid --duration -u --user --stacks --ring-size -h --help" ;;
+    record) echo "-o --output --backend -p --pid --duration -u --user --stacks --snapshots --ring-size -h --help" ;;
     report) echo "--format --table --top -o --output -h --help" ;;
     import) echo "-h --help" ;;
     "import strace") echo "-o --output --strict -h --help" ;;
@@ -21,6 +21,7 @@ _firsttouch_values() {
   case "$1 $2" in
     "record --backend") echo "auto bpf ptrace" ;;
     "record --stacks") echo "fp dwarf" ;;
+    "record --snapshots") echo "light full" ;;
     "record --duration" | "record --ring-size" | "report --top" | "check --most") echo "any" ;;
     "record -p" | "record --pid") echo "pid" ;;
     "record -u" | "record --user") echo "user" ;;

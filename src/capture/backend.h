@@ -11,7 +11,6 @@
 #include <sys/types.h>
 
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +27,7 @@ struct RecordOptions {
   std::optional<Nanoseconds> duration;  // attach only: stop after this long
   std::string user;                     // run the target as; empty: see capture/credentials.h
   bool dwarf_stacks = false;            // copy the user stack for unwinding afterwards
+  bool full_snapshots = false;          // bpf only: smaps of a JVM that has just initialised, too
   std::size_t ring_bytes = 16 * kMiB;   // bpf only: size of the event buffer
   unsigned sample_hz = 0;               // bpf only: 0 = no stack sampling
 };
@@ -40,9 +40,6 @@ struct RecordResult {
   // The backend cannot work on this host, and nothing was started: another one may be tried.
   std::optional<Error> unavailable;
   std::vector<event::StackCopy> stack_copies;  // with dwarf_stacks: still to be unwound
-  // What the backend still takes down, meanwhile or at the latest when this goes: the caller can
-  // close its file before it waits for that.
-  std::shared_ptr<void> teardown;
 };
 
 }  // namespace ft::capture

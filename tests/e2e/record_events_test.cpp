@@ -176,7 +176,10 @@ TEST(RecordEvents, AJvmStartLosesNothingAndAddsUp) {
       for (const event::Snapshot& snapshot : recorded.trace.snapshots) {
         if (snapshot.source == "smaps") moments.insert(snapshot.moment);
       }
-      EXPECT_THAT(moments, testing::ElementsAre("end", "jvm initialised"));
+      EXPECT_THAT(moments, testing::ElementsAre("end"));
+      EXPECT_TRUE(std::ranges::any_of(recorded.trace.snapshots, [](const auto& snapshot) {
+        return snapshot.moment == "jvm initialised" && snapshot.source == "maps";
+      }));
     }
   }
 }

@@ -206,7 +206,9 @@ void MessageDecoder::decode_syscall(std::span<const std::byte> message) {
   if (!raw) return;
   std::span<const std::byte> payload = message.subspan(sizeof(ft_syscall));
   const std::size_t frame_bytes = std::size_t{raw->frame_count} * 8;
-  if (raw->frame_count > FT_MAX_FRAMES || payload.size() < frame_bytes + raw->path_bytes ||
+  constexpr std::size_t kPathAt = std::size_t{FT_MAX_FRAMES} * 8;
+  if (raw->frame_count > FT_MAX_FRAMES || payload.size() < frame_bytes ||
+      (raw->path_bytes != 0 && payload.size() < kPathAt + raw->path_bytes) ||
       payload.size() < raw->stack_bytes) {
     ++not_understood_;
     return;
@@ -223,7 +225,7 @@ void MessageDecoder::decode_syscall(std::span<const std::byte> message) {
 
   if (raw->inode != 0) {
     const std::string path =
-        path_from({reinterpret_cast<const char*>(payload.data() + frame_bytes), raw->path_bytes});
+        path_from({reinterpret_cast<const char*>(payload.data() + kPathAt), raw->path_bytes});
     call.file = intern_file(path, device_of(raw->device), raw->inode);
     if (call.number == event::SyscallNumber::Mmap && call.ret > 0 && jvm::is_libjvm(path)) {
       ProcessMarks& marks = marks_[call.pid];

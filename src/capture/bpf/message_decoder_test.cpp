@@ -79,7 +79,7 @@ TEST_F(MessageDecoderTest, KeepsTheKindOfAFault) {
 // frames, then the path's names from the file upwards
 struct SyscallMessage {
   ft_syscall call{};
-  std::uint64_t frames[2] = {0x7f01, 0x7f02};
+  std::uint64_t frames[FT_MAX_FRAMES] = {0x7f01, 0x7f02};
   char path[24] = "libjvm.so\0server\0lib";
 };
 

@@ -116,7 +116,8 @@ struct ft_syscall {
   u32 stack_bytes; /* copy of the user stack, with --stacks dwarf */
   u32 unused;
   u64 regs[17]; /* ax dx cx bx si di bp sp r8..r15 ip: DWARF numbers; valid with stack_bytes */
-                /* then frames (u64), path, stack copy: payload */
+  /* Then the payload: frames (u64); with a path, always FT_MAX_FRAMES of them, and the path; with a
+   * stack copy, room for the longest path, and the copy. */
 };
 
 struct ft_fork {

@@ -302,40 +302,54 @@ int BPF_PROG(sys_enter, struct pt_regs* regs, long number) {
   return 0;
 }
 
-// The names from the file up to the root of its mount namespace, innermost first. Returns the bytes
-// written to `path`.
-static __always_inline u32 read_path(struct file* file, u8* path, u16* truncated) {
-  struct dentry* dentry = BPF_CORE_READ(file, f_path.dentry);
-  struct vfsmount* vfsmount = BPF_CORE_READ(file, f_path.mnt);
-  struct mount* mount = (void*)vfsmount - bpf_core_field_offset(struct mount, mnt);
-  u32 used = 0;
+// A walk from a file up to the root of its mount namespace, a name or a mount a step.
+struct path_walk {
+  struct dentry* dentry;
+  struct mount* mount;
+  u8* path;
+  u32 used;
+  u32 done;
+};
 
-  for (int i = 0; i < FT_PATH_COMPONENTS; i++) {
-    struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
-    struct dentry* mount_root = BPF_CORE_READ(mount, mnt.mnt_root);
-    const unsigned char* name;
-    long bytes;
+static long path_step(u32 step, struct path_walk* walk) {
+  struct dentry* dentry = walk->dentry;
+  struct mount* mount = walk->mount;
+  struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
+  struct dentry* mount_root = BPF_CORE_READ(mount, mnt.mnt_root);
+  long bytes;
 
-    if (dentry == mount_root) {
-      struct mount* above = BPF_CORE_READ(mount, mnt_parent);
+  if (dentry == mount_root) {
+    struct mount* above = BPF_CORE_READ(mount, mnt_parent);
 
-      if (above == mount) return used;
-      dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-      mount = above;
-      continue;
-    }
-    if (used > FT_PATH_BYTES - 256) break;
-    name = BPF_CORE_READ(dentry, d_name.name);
-    bytes = bpf_probe_read_kernel_str(path + (used & (FT_PATH_BYTES - 1)), 256, name);
-    if (bytes < 0) return used;
-    used += bytes;
-    if (dentry == parent)  // memfd, pipe: a file without a tree
-      return used;
-    dentry = parent;
+    walk->done = above == mount;
+    walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+    walk->mount = above;
+    return walk->done ? 1 : 0;
   }
-  *truncated = 1;
-  __sync_fetch_and_add(&losses.paths_truncated, 1);
-  return used;
+  if (walk->used > FT_PATH_BYTES - 256) return 1;
+  bytes = bpf_probe_read_kernel_str(walk->path + (walk->used & (FT_PATH_BYTES - 1)), 256,
+                                    BPF_CORE_READ(dentry, d_name.name));
+  if (bytes > 0) walk->used += bytes;
+  // The latter: memfd, pipe, a file without a tree.
+  walk->done = bytes < 0 || dentry == parent;
+  walk->dentry = parent;
+  return walk->done ? 1 : 0;
+}
+
+// The names from the file upwards, innermost first. Returns the bytes written to `path`. bpf_loop()
+// because the verifier takes 25 ms to walk through a loop of that length.
+static __always_inline u32 read_path(struct file* file, u8* path, u16* truncated) {
+  struct path_walk walk = {};
+
+  walk.dentry = BPF_CORE_READ(file, f_path.dentry);
+  walk.mount = (void*)BPF_CORE_READ(file, f_path.mnt) - bpf_core_field_offset(struct mount, mnt);
+  walk.path = path;
+  bpf_loop(FT_PATH_COMPONENTS, path_step, &walk, 0);
+  if (!walk.done) {
+    *truncated = 1;
+    __sync_fetch_and_add(&losses.paths_truncated, 1);
+  }
+  return walk.used;
 }
 
 static __always_inline struct file* file_of(struct task_struct* task, u32 fd) {
@@ -436,9 +450,9 @@ int BPF_PROG(sys_exit, struct pt_regs* regs, long ret) {
   if (file) {
     message->inode = BPF_CORE_READ(file, f_inode, i_ino);
     message->device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
-    if (size > FT_MAX_FRAMES * 8) size = FT_MAX_FRAMES * 8;
-    message->path_bytes = read_path(file, scratch->payload + size, &message->path_truncated);
-    size += message->path_bytes;
+    message->path_bytes =
+        read_path(file, scratch->payload + FT_MAX_FRAMES * 8, &message->path_truncated);
+    size = FT_MAX_FRAMES * 8 + message->path_bytes;
   }
 
   if (size > FT_MAX_FRAMES * 8 + FT_PATH_BYTES + 256)
@@ -800,7 +814,7 @@ static __always_inline int jvm_mark(u32 mark) {
   set_header(&message->header, FT_JVM_MARK, slot->tid, bpf_ktime_get_ns());
   message->pid = slot->pid;
   message->mark = mark;
-  bpf_ringbuf_submit(message, BPF_RB_NO_WAKEUP);
+  bpf_ringbuf_submit(message, BPF_RB_FORCE_WAKEUP);
   return 0;
 }
 

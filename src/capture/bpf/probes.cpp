@@ -1,7 +1,6 @@
 #include "capture/bpf/probes.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -17,12 +16,12 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstring>
-#include <thread>
 
 #include "base/check.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "event/syscall_table.h"
+#include "host/btf.h"
 
 using u8 = std::uint8_t;
 using u32 = std::uint32_t;
@@ -110,21 +109,27 @@ Result<Fd> open_software_event(std::uint64_t config, int cpu) {
 struct Probes::State {
   ~State() {
     detach();
-    detaching.clear();  // joins
     if (ring) ring_buffer__free(ring);
     if (skeleton) probes__destroy(skeleton);
   }
 
-  // Taking a breakpoint out waits for grace periods of the kernel's RCU, up to 0.1 s each: all at
-  // once, and beside whatever else there is to do at the end.
   void detach() {
-    for (bpf_link* link : breakpoints) {
-      detaching.emplace_back([link] { bpf_link__destroy(link); });
-    }
-    breakpoints.clear();
     for (bpf_link* link : links) bpf_link__destroy(link);
     links.clear();
     if (skeleton) probes__detach(skeleton);
+    leave_breakpoints_to_a_child();
+    for (bpf_link* link : breakpoints) bpf_link__destroy(link);
+    breakpoints.clear();
+  }
+
+  // Taking a breakpoint out waits for the kernel's RCU, some 90 ms each, one after the other,
+  // whoever closes it last. So that is a child that does nothing else: the recorder need not wait
+  // for it.
+  void leave_breakpoints_to_a_child() const {
+    if (breakpoints.empty()) return;
+    if (::fork() != 0) return;
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(stream);
+    ::_exit(0);
   }
 
   Result<void> load(const Options& options);
@@ -143,22 +148,11 @@ struct Probes::State {
   MappedArray<ft_fault_batch> batches;
   std::vector<bpf_link*> links;
   std::vector<bpf_link*> breakpoints;
-  std::vector<std::jthread> detaching;
   std::vector<std::string> missing;
   FaultEnd fault_end = FaultEnd::MemcgCount;
   PageFrames frames;
   const std::function<void(std::span<const std::byte>)>* visit = nullptr;
 };
-
-namespace {
-
-// A tracepoint this kernel does not have must not keep the other programs from loading.
-bool kernel_has(const btf* kernel, std::string_view tracepoint) {
-  const std::string name = fmt::format("btf_trace_{}", tracepoint);
-  return btf__find_by_name_kind(kernel, name.c_str(), BTF_KIND_TYPEDEF) > 0;
-}
-
-}  // namespace
 
 Result<void> Probes::State::load(const Options& options) {
   libbpf_set_print(keep_message);
@@ -181,9 +175,11 @@ Result<void> Probes::State::load(const Options& options) {
   bpf_map__set_max_entries(skeleton->maps.stack_scratches,
                            options.stack_copy_bytes ? static_cast<u32>(cpus) : 1);
 
-  btf* kernel = btf__load_vmlinux_btf();
+  // libbpf reads the same file again for itself, but does not tell what is in it.
+  const auto btf = read_file("/sys/kernel/btf/vmlinux");
+  const auto kernel = btf ? host::BtfTracepoints::make(*btf) : std::unexpected(btf.error());
   if (!kernel) {
-    return fail("reading the kernel's type information", "no /sys/kernel/btf/vmlinux",
+    return fail("reading the kernel's type information", kernel.error().message(),
                 "a kernel built with CONFIG_DEBUG_INFO_BTF is needed, or --backend ptrace");
   }
   bpf_program* program = nullptr;
@@ -191,15 +187,15 @@ Result<void> Probes::State::load(const Options& options) {
     std::string_view section = bpf_program__section_name(program);
     constexpr std::string_view kPrefix = "tp_btf/";
     if (!section.starts_with(kPrefix)) continue;
+    // A tracepoint this kernel does not have must not keep the other programs from loading.
     section.remove_prefix(kPrefix.size());
-    if (kernel_has(kernel, section)) continue;
+    if (kernel->has(section)) continue;
     bpf_program__set_autoload(program, false);
     if (section == "count_memcg_events")
       fault_end = FaultEnd::PerfEvent;
     else
       missing.push_back(fmt::format("{}: this kernel has no such tracepoint", section));
   }
-  btf__free(kernel);
   bpf_program__set_autoload(skeleton->progs.page_alloc, options.page_allocations);
   bpf_program__set_autoload(skeleton->progs.mmap_lock_asked, options.lock_waits);
   bpf_program__set_autoload(skeleton->progs.mmap_lock_got, options.lock_waits);
@@ -382,6 +378,10 @@ Result<void> Probes::mark_jvm(JvmMark mark, std::int32_t pid, const std::string&
   }
   state_->breakpoints.push_back(link);
   return {};
+}
+
+int Probes::wake_fd() const {
+  return ring_buffer__epoll_fd(state_->ring);
 }
 
 std::size_t Probes::consume(const std::function<void(std::span<const std::byte>)>& visit) {

@@ -60,6 +60,9 @@ class Probes {
   Result<void> mark_jvm(JvmMark mark, std::int32_t pid, const std::string& path,
                         std::uint64_t file_offset);
 
+  // Readable when a message came that should not wait: a mark of the JVM's life.
+  int wake_fd() const;
+
   // Passes every message now in the ring to `visit`, oldest first. Returns how many there were.
   std::size_t consume(const std::function<void(std::span<const std::byte>)>& visit);
 

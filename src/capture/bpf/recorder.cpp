@@ -10,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -38,13 +37,18 @@ namespace ft::capture::bpf {
 
 namespace {
 
-// Often enough that the ring never fills, seldom enough to cost the target nothing.
-constexpr int kPollMilliseconds = 2;
+// Often enough that the ring never fills, seldom enough to cost the target nothing. The JVM's marks
+// wake the recorder at once.
+constexpr int kPollMilliseconds = 10;
 
 // A start copies some 15 MiB of stacks. A long recording stops copying here; frame pointers go on.
 constexpr std::size_t kMostStackCopyBytes = 256 * kMiB;
 
 constexpr std::array<std::string_view, 2> kExecSources = {"maps", "status"};
+
+// Reading smaps and numa_maps of a JVM that runs on walks its page tables under mmap_lock for some
+// 3 ms, which a start of 40 ms feels. smaps_rollup gives way to whoever waits for the lock.
+constexpr std::array<std::string_view, 3> kRunningSources = {"maps", "status", "smaps_rollup"};
 
 class Recorder {
  public:
@@ -52,9 +56,7 @@ class Recorder {
 
   Result<RecordResult> run() {
     auto signals = FT_TRY(RecorderSignals::make());
-    RecordResult result = FT_TRY(options_.attach ? attach(signals) : launch(signals));
-    if (probes_) result.teardown = std::make_shared<Probes>(std::move(*probes_));
-    return result;
+    return options_.attach ? attach(signals) : launch(signals);
   }
 
  private:
@@ -82,8 +84,8 @@ class Recorder {
   Nanoseconds held_ = 0;
 };
 
-// A recorder that waits for a CPU while it reads smaps holds the target's mmap_lock for all that time,
-// and one that cannot keep up fills the ring. It needs little, so it may go first.
+// A recorder that waits for a CPU while it reads smaps holds the target's mmap_lock for all that
+// time, and one that cannot keep up fills the ring. It needs little, so it may go first.
 void go_first() {
   constexpr int kNice = -10;
   const auto self = static_cast<id_t>(::gettid());
@@ -105,7 +107,11 @@ Result<void> Recorder::prepare() {
     mark_jvm(pid, path, fmt::format("/proc/{}/root{}", pid, path));
   };
   hooks.on_vm_initialised = [this](event::Pid pid) {
-    snapshot(pid, "jvm initialised", host::kProcessSources);
+    if (options_.full_snapshots) {
+      snapshot(pid, "jvm initialised", host::kProcessSources);
+    } else {
+      snapshot(pid, "jvm initialised", kRunningSources);
+    }
   };
   if (options_.dwarf_stacks) {
     hooks.on_stack_copy = [this](event::StackCopy copy) {
@@ -186,8 +192,9 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
     return RecordResult{.exit_status = failure->exit_status(), .not_started = failure->error};
   }
   while (!watch.end()) {
-    pollfd wake{.fd = signals.wake_fd(), .events = POLLIN, .revents = 0};
-    ::poll(&wake, 1, kPollMilliseconds);
+    std::array<pollfd, 2> wake{pollfd{.fd = signals.wake_fd(), .events = POLLIN, .revents = 0},
+                               pollfd{.fd = probes_->wake_fd(), .events = POLLIN, .revents = 0}};
+    ::poll(wake.data(), wake.size(), kPollMilliseconds);
     drain();
     FT_TRY_VOID(watch.step());
     if (sink_.failed()) break;
@@ -297,8 +304,9 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
 
   bool ended = false;
   while (!ended && !stop.due() && !sink_.failed()) {
-    std::array<pollfd, 2> events{pollfd{.fd = signals.wake_fd(), .events = POLLIN, .revents = 0},
-                                 pollfd{.fd = pidfd.get(), .events = POLLIN, .revents = 0}};
+    std::array<pollfd, 3> events{pollfd{.fd = signals.wake_fd(), .events = POLLIN, .revents = 0},
+                                 pollfd{.fd = pidfd.get(), .events = POLLIN, .revents = 0},
+                                 pollfd{.fd = probes_->wake_fd(), .events = POLLIN, .revents = 0}};
     ::poll(events.data(), events.size(), stop.poll_timeout(kPollMilliseconds));
     if (events[0].revents & POLLIN) signals.drain();
     drain();
