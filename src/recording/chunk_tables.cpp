@@ -72,7 +72,7 @@ std::string_view name_of(event::FaultKind kind) {
 }
 
 void give_fault_subsystem(Cell cell, const Fault& fault, const SqlContext& context) {
-  const SubsystemLookup* lookup = context.lookup();
+  const SubsystemLookup* lookup = context.lookup;
   const auto pid = context.pids.pid_of(fault.tid, fault.ts);
   if (lookup == nullptr || !pid) return;
   cell.text_if_any(lookup->subsystem_at(*pid, fault.addr, fault.ts));

@@ -25,23 +25,6 @@ constexpr std::array<std::string_view, 7> kHarmlessPragmas = {
     "table_info",  "table_xinfo",   "table_list",    "function_list",
     "module_list", "database_list", "collation_list"};
 
-// Asked by SQLite while it prepares a statement.
-int authorize(void*, int action, const char* first, const char*, const char*, const char*) {
-  switch (action) {
-    case SQLITE_SELECT:
-    case SQLITE_READ:
-    case SQLITE_RECURSIVE:
-    case SQLITE_FUNCTION:
-      return SQLITE_OK;
-    case SQLITE_PRAGMA:
-      return first != nullptr && std::ranges::count(kHarmlessPragmas, std::string_view(first)) > 0
-                 ? SQLITE_OK
-                 : SQLITE_DENY;
-    default:
-      return SQLITE_DENY;
-  }
-}
-
 void set_limits(sqlite3* database) {
   sqlite3_limit(database, SQLITE_LIMIT_LENGTH, kMaxValue);
   sqlite3_limit(database, SQLITE_LIMIT_SQL_LENGTH, kMaxQuery);
@@ -101,23 +84,49 @@ struct QueryEngine::State {
         trace(std::move(told)),
         pids(trace),
         make_lookup(std::move(make)),
-        context{
-            .reader = *reader, .trace = trace, .pids = pids, .lookup = [this] { return ask(); }},
+        context{.reader = *reader, .trace = trace, .pids = pids},
         database(std::move(made)) {}
 
-  const SubsystemLookup* ask() {
+  // Attribution takes its time: only for a query that asks, and before SQLite runs it, so that
+  // nothing of SQLite's is under way meanwhile.
+  void look_up() {
     if (make_lookup) lookup = std::exchange(make_lookup, {})(trace);
-    return lookup.get();
+    context.lookup = lookup.get();
   }
 
   std::unique_ptr<Reader> reader;
   event::Trace trace;
   ThreadPids pids;
-  MakeLookup make_lookup;  // empty once used
+  MakeLookup make_lookup;      // empty once used
+  bool lookup_wanted = false;  // by the statement prepared last
   std::unique_ptr<SubsystemLookup> lookup;
   SqlContext context;
   Database database;  // its tables use all of the above
 };
+
+// SQLite asks for every part of a statement while it prepares it.
+int QueryEngine::authorize(void* of, int action, const char* first, const char* second, const char*,
+                           const char*) {
+  State& state = *static_cast<State*>(of);
+  const auto is = [](const char* name, std::string_view expected) {
+    return name != nullptr && sqlite3_stricmp(name, expected.data()) == 0;
+  };
+  switch (action) {
+    case SQLITE_READ:
+      state.lookup_wanted |= is(first, "region") || is(second, "subsystem");
+      return SQLITE_OK;
+    case SQLITE_SELECT:
+    case SQLITE_RECURSIVE:
+    case SQLITE_FUNCTION:
+      return SQLITE_OK;
+    case SQLITE_PRAGMA:
+      return first != nullptr && std::ranges::count(kHarmlessPragmas, std::string_view(first)) > 0
+                 ? SQLITE_OK
+                 : SQLITE_DENY;
+    default:
+      return SQLITE_DENY;
+  }
+}
 
 QueryEngine::QueryEngine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 QueryEngine::~QueryEngine() = default;
@@ -142,7 +151,7 @@ Result<std::unique_ptr<QueryEngine>> QueryEngine::open(const std::string& path,
   }
   std::unique_ptr<QueryEngine> engine(new QueryEngine(std::move(state)));
   set_limits(handle);
-  sqlite3_set_authorizer(handle, authorize, nullptr);
+  sqlite3_set_authorizer(handle, authorize, engine->state_.get());
   sqlite3_progress_handler(
       handle, kStepsBetweenChecks,
       [](void* of) { return static_cast<QueryEngine*>(of)->interrupted() ? 1 : 0; }, engine.get());
@@ -173,6 +182,7 @@ Result<void> QueryEngine::run(std::string_view sql, RowVisitor& visitor) {
     return fail(position_of(sql, at), sqlite3_errmsg(database));
   };
 
+  state_->lookup_wanted = false;
   const char* rest = nullptr;
   const Prepared statement = FT_TRY(prepare(sql, &rest));
   if (statement == nullptr) return fail("SQL:1:1", "there is no statement in it");
@@ -183,6 +193,8 @@ Result<void> QueryEngine::run(std::string_view sql, RowVisitor& visitor) {
     return fail(position_of(sql, sql.size() - left.size() + (blanks > 0 ? 1 : 0)),
                 "only one statement at a time");
   }
+
+  if (state_->lookup_wanted) state_->look_up();
 
   const int count = sqlite3_column_count(statement.get());
   std::vector<std::string> names;

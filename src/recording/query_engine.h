@@ -51,6 +51,8 @@ class QueryEngine {
  private:
   struct State;
   explicit QueryEngine(std::unique_ptr<State> state);
+  static int authorize(void* of, int action, const char* first, const char* second,
+                       const char* database, const char* inner);
 
   std::atomic<bool> interrupted_ = false;
   std::unique_ptr<State> state_;

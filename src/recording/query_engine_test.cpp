@@ -228,6 +228,20 @@ TEST_F(QueryTest, TellsLossAndMeta) {
             std::string("java '' -Xmx8g \xf0\0x", 18));
 }
 
+TEST_F(QueryTest, MakesTheLookupOnceAndOnlyWhenAsked) {
+  int made = 0;
+  engine_ = QueryEngine::open(path_, [&](const event::Trace&) {
+              ++made;
+              return std::make_unique<FakeLookup>();
+            }).value();
+  csv("SELECT count(*), max(name) FROM syscall");
+  EXPECT_EQ(made, 0);
+  EXPECT_EQ(value("SELECT Subsystem FROM syscall WHERE id = 1"), "Code cache");
+  EXPECT_EQ(value("SELECT count(*) FROM region"), "2");
+  EXPECT_EQ(value("SELECT count(*) FROM (SELECT * FROM syscall)"), "3");
+  EXPECT_EQ(made, 1);
+}
+
 TEST_F(QueryTest, WorksWithoutALookup) {
   engine_ = QueryEngine::open(path_).value();
   EXPECT_EQ(value("SELECT count(subsystem) FROM fault"), "0");

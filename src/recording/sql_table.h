@@ -24,8 +24,8 @@ struct SqlContext {
   Reader& reader;
   const event::Trace& trace;
   const ThreadPids& pids;
-  // Made on first use; nullptr where there is none.
-  std::function<const SubsystemLookup*()> lookup;
+  // nullptr: there is none, or the query asks for nothing of it.
+  const SubsystemLookup* lookup = nullptr;
 };
 
 template <typename Row>

@@ -111,8 +111,8 @@ constexpr SqlColumn<ListRow> kSyscallColumns[] = {
      }},
     {"subsystem", kText,
      [](Cell cell, const ListRow& row, const SqlContext& context) {
-       if (const auto* lookup = context.lookup()) {
-         cell.text_if_any(lookup->subsystem_of_syscall(row.index));
+       if (context.lookup != nullptr) {
+         cell.text_if_any(context.lookup->subsystem_of_syscall(row.index));
        }
      }},
     {"pid", kInteger,
@@ -445,7 +445,7 @@ constexpr SqlColumn<RegionRow> kRegionColumns[] = {
 
 NextRows<RegionRow> begin_regions(const SqlContext& context, const Scan&) {
   std::vector<RegionRow> rows;
-  if (const SubsystemLookup* lookup = context.lookup()) {
+  if (const SubsystemLookup* lookup = context.lookup) {
     rows.reserve(lookup->region_count());
     for (std::size_t i = 0; i < lookup->region_count(); ++i) rows.push_back(lookup->region(i));
   }
