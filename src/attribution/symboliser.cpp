@@ -8,8 +8,8 @@
 #include <optional>
 #include <unordered_map>
 
+#include "attribution/code_map.h"
 #include "attribution/elf_symbols.h"
-#include "attribution/region_index.h"
 #include "attribution/replay.h"
 
 namespace ft::attribution {
@@ -24,39 +24,10 @@ struct Module {
   std::unordered_map<std::uint64_t, std::string> demangled;  // by start of the symbol
 };
 
-// What of every process is executable, when: boxes in address x time.
-class CodeMap {
- public:
-  explicit CodeMap(const Replay& replay) : replay_(replay) {
-    std::map<event::Pid, std::vector<RegionIndex::Entry>> entries;
-    for (std::size_t i = 0; i < replay.boxes.size(); ++i) {
-      const Box& box = replay.boxes[i];
-      if ((box.prot & PROT_EXEC) == 0) continue;
-      entries[box.pid].push_back(
-          {box.range, box.from_ts, box.to_ts, static_cast<std::uint32_t>(i)});
-    }
-    for (auto& [pid, of_pid] : entries) {
-      std::ranges::sort(of_pid, {}, &RegionIndex::Entry::from_ts);
-      indexes_.emplace(pid, RegionIndex(of_pid));
-    }
-  }
-
-  const Box* find(event::Pid pid, std::uint64_t address, Nanoseconds ts) const {
-    const auto it = indexes_.find(pid);
-    if (it == indexes_.end()) return nullptr;
-    const std::uint32_t found = it->second.find(address, ts);
-    return found == RegionIndex::kNone ? nullptr : &replay_.boxes[found];
-  }
-
- private:
-  const Replay& replay_;
-  std::map<event::Pid, RegionIndex> indexes_;
-};
-
 class Worker {
  public:
   Worker(event::Trace& trace, const FilePathResolver& resolve, const Replay& replay)
-      : trace_(trace), resolve_(resolve), replay_(replay), code_(replay) {}
+      : trace_(trace), resolve_(resolve), replay_(replay), code_(trace, replay) {}
 
   Symbolised run(std::span<const StackUse> uses) {
     const std::vector<Nanoseconds> taken = times_taken(uses);
@@ -91,10 +62,8 @@ class Worker {
     // the next function.
     const std::uint64_t inside = depth == 0 ? frame.address : frame.address - 1;
     const Box* box = code_.find(pid, inside, ts);
-    // Code found by a later map only: the module was there before the recording could know.
-    if (box == nullptr) box = code_.find(pid, inside, kLatest);
     if (box == nullptr) return false;
-    const std::string& path = path_of(*box);
+    const std::string& path = code_.path_of(*box);
     if (path.empty()) return false;
 
     const std::string before = frame.module;
@@ -112,15 +81,6 @@ class Worker {
       frame.symbol = it->second;
     }
     return true;
-  }
-
-  const std::string& path_of(const Box& box) const {
-    static const std::string kNone;
-    const auto file = static_cast<std::size_t>(box.file);
-    if (box.file >= 0 && file < trace_.files.size()) return trace_.files[file].path;
-    const Area& area = replay_.areas[box.area];
-    const bool anonymous = (box.flags & MAP_ANONYMOUS) != 0 && !area.name.starts_with('[');
-    return anonymous ? kNone : area.name;
   }
 
   Module& module_of(event::Pid pid, const std::string& path) {

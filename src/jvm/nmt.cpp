@@ -1,5 +1,7 @@
 #include "jvm/nmt.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "jvm/line_reader.h"
@@ -49,7 +51,7 @@ class NmtParser {
       }
     }
     if (!total_seen_ && report_.regions.empty()) {
-      return lines_.complain(
+      return lines_.fail_line(
           "this is no Native Memory Tracking report: it has neither a total nor "
           "a virtual memory map");
     }
@@ -63,7 +65,7 @@ class NmtParser {
   // below it "(mmap: reserved=N, committed=N...)", "(malloc=N ...)".
   Result<void> summary_line(std::string_view line) {
     if (is_scaled(line, "reserved=")) {
-      return lines_.complain("the report is scaled: make it with scale=B");
+      return lines_.fail_line("the report is scaled: make it with scale=B");
     }
     const std::string_view text = trim(line);
     if (text.ends_with(':') && !total_seen_) {
@@ -74,9 +76,9 @@ class NmtParser {
       report_.total_reserved = FT_TRY(number(line, "reserved="));
       report_.total_committed = FT_TRY(number(line, "committed="));
     } else if (text.starts_with("- ") || text.starts_with("-\t")) {
-      if (report_.summary.size() >= kMaxRegions) return lines_.complain("too many categories");
+      if (report_.summary.size() >= kMaxRegions) return lines_.fail_line("too many categories");
       const std::size_t open = text.find('(');
-      if (open == text.npos) return lines_.complain("a category without its sizes");
+      if (open == text.npos) return lines_.fail_line("a category without its sizes");
       NmtSummary summary;
       summary.tag = trim(text.substr(1, open - 1));
       summary.reserved = FT_TRY(number(line, "(reserved="));
@@ -102,13 +104,13 @@ class NmtParser {
     const bool indented = line.front() == ' ' || line.front() == '\t';
     if (!range) {
       if (indented) return {};  // "[0x00007f...]Function+0x10"
-      return lines_.complain(inside, "an address range was expected: [0x... - 0x...]");
+      return lines_.fail_at(inside, "an address range was expected: [0x... - 0x...]");
     }
-    if (!rest.starts_with(']')) return lines_.complain(rest, "']' was expected");
+    if (!rest.starts_with(']')) return lines_.fail_at(rest, "']' was expected");
     rest = trim(rest.substr(1));
     if (indented) return committed_line(*range, rest);
 
-    if (report_.regions.size() >= kMaxRegions) return lines_.complain("too many regions");
+    if (report_.regions.size() >= kMaxRegions) return lines_.fail_line("too many regions");
     NmtRegion region;
     region.range = *range;
     if (rest.starts_with("reserved and committed ")) {
@@ -117,15 +119,15 @@ class NmtParser {
     } else if (rest.starts_with("reserved ")) {
       rest.remove_prefix(std::string_view("reserved ").size());
     } else {
-      return lines_.complain(rest, "\"reserved\" was expected");
+      return lines_.fail_at(rest, "\"reserved\" was expected");
     }
     const std::string_view size = take_word(rest);
     const auto bytes = parse_integer<std::uint64_t>(size);
     if (!bytes || *bytes != range->size()) {
-      return lines_.complain(size, "the size does not agree with the range");
+      return lines_.fail_at(size, "the size does not agree with the range");
     }
     rest = trim(rest);
-    if (!rest.starts_with("for ")) return lines_.complain(rest, "\"for\" was expected");
+    if (!rest.starts_with("for ")) return lines_.fail_at(rest, "\"for\" was expected");
     rest.remove_prefix(4);
     if (rest.ends_with(" from")) rest.remove_suffix(5);
     region.tag = trim(rest);
@@ -135,12 +137,13 @@ class NmtParser {
   }
 
   Result<void> committed_line(AddressRange range, std::string_view rest) {
-    if (!rest.starts_with("committed ")) return lines_.complain(rest, "\"committed\" was expected");
-    if (report_.regions.empty()) return lines_.complain("committed bytes before any region");
+    if (!rest.starts_with("committed ")) return lines_.fail_at(rest, "\"committed\" was expected");
+    if (report_.regions.empty()) return lines_.fail_line("committed bytes before any region");
     NmtRegion& region = report_.regions.back();
     if (!region.range.contains(range))
-      return lines_.complain("committed bytes outside their region");
-    if (region.committed.size() >= kMaxRegions) return lines_.complain("too many committed ranges");
+      return lines_.fail_line("committed bytes outside their region");
+    if (region.committed.size() >= kMaxRegions)
+      return lines_.fail_line("too many committed ranges");
     region.committed.push_back(range);
     return {};
   }
@@ -156,7 +159,7 @@ class NmtParser {
 
   Result<std::uint64_t> number(std::string_view line, std::string_view key) const {
     const auto value = number_after(line, key);
-    if (!value) return lines_.complain(fmt::format("a number was expected after \"{}\"", key));
+    if (!value) return lines_.fail_line(fmt::format("a number was expected after \"{}\"", key));
     return *value;
   }
 

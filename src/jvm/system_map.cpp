@@ -25,41 +25,41 @@ Result<std::vector<SystemMapEntry>> parse_system_map(std::string_view text, std:
     std::string_view rest = lines.line();
     if (rest.starts_with("Memory mappings:")) heading_seen = true;
     if (!rest.starts_with("0x")) continue;
-    if (entries.size() >= kMaxEntries) return lines.complain("too many mappings");
+    if (entries.size() >= kMaxEntries) return lines.fail_line("too many mappings");
 
     SystemMapEntry entry;
     const auto range = take_address_range(rest);
-    if (!range) return lines.complain("an address range was expected: 0x...-0x...");
+    if (!range) return lines.fail_line("an address range was expected: 0x...-0x...");
     entry.range = *range;
 
     std::string_view column = take_word(rest);
     const auto size = parse_integer<std::uint64_t>(column);
     if (!size || *size != range->size()) {
-      return lines.complain(column.empty() ? rest : column,
-                            "the size does not agree with the range");
+      return lines.fail_at(column.empty() ? rest : column,
+                           "the size does not agree with the range");
     }
     entry.prot = take_word(rest);
     column = take_word(rest);
     const auto rss = parse_integer<std::uint64_t>(column);
-    if (!rss) return lines.complain(column.empty() ? rest : column, "rss in bytes was expected");
+    if (!rss) return lines.fail_at(column.empty() ? rest : column, "rss in bytes was expected");
     entry.rss = *rss;
     column = take_word(rest);
     const auto hugetlb = parse_integer<std::uint64_t>(column);
     if (!hugetlb) {
-      return lines.complain(column.empty() ? rest : column, "hugetlb in bytes was expected");
+      return lines.fail_at(column.empty() ? rest : column, "hugetlb in bytes was expected");
     }
     entry.hugetlb = *hugetlb;
     entry.page_size = take_word(rest);
     entry.notes = comma_list(take_word(rest));
     const std::string_view info = take_word(rest);
-    if (info.empty()) return lines.complain(rest, "the line ends before the column \"info\"");
+    if (info.empty()) return lines.fail_at(rest, "the line ends before the column \"info\"");
     entry.info = comma_list(info);
     const std::string_view file = trim(rest);
     if (file != "-") entry.file = file;
     entries.push_back(std::move(entry));
   }
   if (!heading_seen && entries.empty()) {
-    return lines.complain("this is no System.map: no heading and no mapping");
+    return lines.fail_line("this is no System.map: no heading and no mapping");
   }
   return entries;
 }

@@ -44,7 +44,7 @@ Result<std::vector<XlogRegion>> parse_xlog(std::string_view text, std::string_vi
     std::string_view message = lines.line();
     const auto source = take_decorations(message);
     if (!source) continue;
-    if (regions.size() >= kMaxRegions) return lines.complain("too many regions");
+    if (regions.size() >= kMaxRegions) return lines.fail_line("too many regions");
 
     if (*source == XlogSource::PageSize) {
       const std::string_view base = value_of(message, " base=");
@@ -54,9 +54,9 @@ Result<std::vector<XlogRegion>> parse_xlog(std::string_view text, std::string_vi
       const auto bytes = parse_scaled(size);
       const auto start =
           base.starts_with("0x") ? parse_integer<std::uint64_t>(base.substr(2), 16) : std::nullopt;
-      if (!start) return lines.complain(base, "an address was expected after \"base=\"");
+      if (!start) return lines.fail_at(base, "an address was expected after \"base=\"");
       if (!bytes || *bytes > std::numeric_limits<std::uint64_t>::max() - *start) {
-        return lines.complain(size.empty() ? message : size, "a size was expected after \"size=\"");
+        return lines.fail_at(size.empty() ? message : size, "a size was expected after \"size=\"");
       }
       regions.push_back({*source, std::string(trim(message.substr(0, colon))),
                          AddressRange::of_size(*start, *bytes)});
@@ -67,7 +67,7 @@ Result<std::vector<XlogRegion>> parse_xlog(std::string_view text, std::string_vi
       if (open == message.npos) continue;
       message.remove_prefix(open + 1);
       const auto range = take_address_range(message);
-      if (!range) return lines.complain(message, "an address range was expected");
+      if (!range) return lines.fail_at(message, "an address range was expected");
       regions.push_back({*source, std::string(what), *range});
     }
   }
