@@ -29,7 +29,7 @@ std::optional<std::uint64_t> HostFiles::number(std::string_view below) const {
 }
 
 std::optional<std::string> HostFiles::choice(std::string_view below) const {
-  const std::optional<std::string> content = text(below);
+  std::optional<std::string> content = text(below);
   if (!content) return std::nullopt;
   const std::size_t open = content->find('[');
   const std::size_t close = content->find(']', open == std::string::npos ? 0 : open);

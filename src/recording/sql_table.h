@@ -46,8 +46,8 @@ struct SqlTable {
   std::span<const SqlColumn<Row>> columns;
   NextRows<Row> (*begin)(const SqlContext& context, const Scan& scan);
   double (*row_count)(const SqlContext& context);
-  std::string_view ts_column = "";  // whose bounds begin() heeds
-  std::string_view key_column = "";
+  std::string_view ts_column;  // whose bounds begin() heeds
+  std::string_view key_column;
 };
 
 template <typename Row>

@@ -29,6 +29,7 @@ inline std::vector<event::Fault> pretouch_faults(std::size_t count, std::uint32_
   std::uniform_int_distribution<std::uint64_t> frame(1U << 18U, 6U << 18U);
 
   std::vector<Toucher> touchers;
+  touchers.reserve(kThreads);
   for (unsigned i = 0; i < kThreads; ++i) {
     touchers.push_back({.now = 90'000'000 + 1000 * i, .addr = kHeap + count * kPageSize * i});
   }

@@ -57,7 +57,7 @@ const event::Syscall& call_of(const ListRow& row, const SqlContext& context) {
 const std::uint64_t* argument_of(const event::Syscall& call, std::int8_t SyscallShape::* position) {
   const SyscallShape* shape = event::find_shape(call.number);
   if (shape == nullptr || shape->*position < 0) return nullptr;
-  return &call.args[static_cast<std::size_t>(shape->*position)];
+  return &call.args[static_cast<std::uint8_t>(shape->*position)];
 }
 
 template <std::int8_t SyscallShape::* kPosition>

@@ -417,7 +417,7 @@ void Tracer::handle_exec(Tracee& leader) {
   // The thread that called it takes over the leader's number, and with it the call under way.
   if (former_tid != pid) {
     if (const auto caller = tracees_.find(former_tid); caller != tracees_.end()) {
-      leader.call = std::move(caller->second.call);
+      leader.call = caller->second.call;
       tracees_.erase(caller);
       --processes_[pid].threads;
     }
