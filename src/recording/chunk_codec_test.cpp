@@ -113,6 +113,7 @@ void expect_any_to_come_back(Make make) {
     Any any(seed);
     const std::size_t size = 1 + any.below(seed % 6 == 0 ? 3000 : 40);
     std::vector<decltype(make(any))> events;
+    events.reserve(size);
     for (std::size_t i = 0; i < size; ++i) events.push_back(make(any));
     ASSERT_TRUE(there_and_back(events) == as_delivered(events)) << "seed " << seed;
   }
@@ -151,6 +152,7 @@ TEST(ChunkCodec, BringsBackExtremes) {
 TEST(ChunkCodec, BringsBackAFullChunkOfNoise) {
   Any any(7);
   std::vector<Fault> faults;
+  faults.reserve(kMaxChunkEvents);
   for (std::size_t i = 0; i < kMaxChunkEvents; ++i) faults.push_back(any_fault(any));
   for (std::size_t i = 0; i < kMaxChunkEvents; ++i) {
     faults[i].tid = static_cast<event::Tid>(i % 1000);

@@ -8,7 +8,7 @@ struct TextBytes {
   std::size_t operator()(const MetaItem& item) const { return item.key.size() + item.value.size(); }
   std::size_t operator()(const event::Process& process) const {
     std::size_t bytes = process.executable.size();
-    for (const std::string& word : process.command) bytes += sizeof word + word.size();
+    for (const std::string& word : process.command) bytes += sizeof(std::string) + word.size();
     return bytes;
   }
   std::size_t operator()(const event::Thread& thread) const { return thread.name.size(); }

@@ -108,8 +108,8 @@ struct QueryEngine::State {
 int QueryEngine::authorize(void* of, int action, const char* first, const char* second, const char*,
                            const char*) {
   State& state = *static_cast<State*>(of);
-  const auto is = [](const char* name, std::string_view expected) {
-    return name != nullptr && sqlite3_stricmp(name, expected.data()) == 0;
+  const auto is = [](const char* name, const char* expected) {
+    return name != nullptr && sqlite3_stricmp(name, expected) == 0;
   };
   switch (action) {
     case SQLITE_READ:
@@ -198,6 +198,7 @@ Result<void> QueryEngine::run(std::string_view sql, RowVisitor& visitor) {
 
   const int count = sqlite3_column_count(statement.get());
   std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) names.emplace_back(sqlite3_column_name(statement.get(), i));
   visitor.columns(names);
   std::vector<SqlValue> values(static_cast<std::size_t>(count));

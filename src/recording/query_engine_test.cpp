@@ -330,7 +330,7 @@ TEST_F(QueryTest, RefusesWhatIsTooLarge) {
   EXPECT_THAT(value("SELECT length(zeroblob(900000000))"), HasSubstr("too big"));
   EXPECT_THAT(value("SELECT " + std::string(2'000'000, ' ') + "1"), HasSubstr("longer than"));
   std::string deep = "1";
-  for (int i = 0; i < 500; ++i) deep = "(" + deep + "+1)";
+  for (int i = 0; i < 500; ++i) deep.insert(0, 1, '(').append("+1)");
   EXPECT_THAT(value("SELECT " + deep), HasSubstr("SQL"));
 }
 
