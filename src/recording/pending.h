@@ -2,6 +2,8 @@
 // chunk are kept in blocks of a chunk's size, so that the encoding thread takes them as they are.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <chrono>
 #include <optional>
 #include <span>
@@ -10,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/units.h"
 #include "event/event.h"
 #include "recording/chunk_codec.h"
 
@@ -85,6 +88,10 @@ class PendingBlocks {
       spare_.pop_back();
     } else {
       block.reserve(kMaxChunkEvents);
+      // Some 5 MiB: in 4 KiB pages filling it would cost a thousand faults, while the target runs.
+      const auto from = page_ceil(reinterpret_cast<std::uintptr_t>(block.data()));
+      const auto to = page_floor(reinterpret_cast<std::uintptr_t>(block.data() + block.capacity()));
+      ::madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);
     }
     return block;
   }

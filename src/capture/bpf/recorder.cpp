@@ -50,6 +50,13 @@ constexpr std::array<std::string_view, 2> kExecSources = {"maps", "status"};
 // 3 ms, which a start of 40 ms feels. smaps_rollup gives way to whoever waits for the lock.
 constexpr std::array<std::string_view, 3> kRunningSources = {"maps", "status", "smaps_rollup"};
 
+bool has_other_nodes_than_0(const std::optional<host::PfnNodes>& nodes) {
+  bool others = false;
+  if (nodes)
+    nodes->ranges().for_each([&](AddressRange, std::uint32_t node) { others |= node != 0; });
+  return others;
+}
+
 class Recorder {
  public:
   Recorder(const RecordOptions& options, event::EventSink& sink) : options_(options), sink_(sink) {}
@@ -123,10 +130,11 @@ Result<void> Recorder::prepare() {
       stack_copies_.push_back(std::move(copy));
     };
   }
-  hooks.node_of = [this](std::uint64_t pfn) {
-    const auto node = nodes_ ? nodes_->node_of(pfn) : std::nullopt;
-    return static_cast<std::int8_t>(node.value_or(0));
-  };
+  if (has_other_nodes_than_0(nodes_)) {  // asked for every page: with one node the answer is known
+    hooks.node_of = [this](std::uint64_t pfn) {
+      return static_cast<std::int8_t>(nodes_->node_of(pfn).value_or(0));
+    };
+  }
   decoder_.emplace(start_, probes_->page_frames(), sink_, std::move(hooks));
   return {};
 }
