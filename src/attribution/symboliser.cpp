@@ -27,7 +27,7 @@ struct Module {
 class Worker {
  public:
   Worker(event::Trace& trace, const FilePathResolver& resolve, const Replay& replay)
-      : trace_(trace), resolve_(resolve), replay_(replay), code_(trace, replay) {}
+      : trace_(trace), resolve_(resolve), code_(trace, replay) {}
 
   Symbolised run(std::span<const StackUse> uses) {
     const std::vector<Nanoseconds> taken = times_taken(uses);
@@ -99,7 +99,6 @@ class Worker {
 
   event::Trace& trace_;
   const FilePathResolver& resolve_;
-  const Replay& replay_;
   CodeMap code_;
   std::map<std::string, Module> modules_;
   Symbolised result_;
