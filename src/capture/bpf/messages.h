@@ -205,7 +205,6 @@ struct ft_aux_mapper {
 struct ft_losses {
   u64 ring_full[FT_MESSAGE_KINDS]; /* messages; for FT_FAULTS faults, not batches */
   u64 threads_not_followed;        /* slot taken by another live thread */
-  u64 fault_starts_overwritten;    /* a fault began while one was under way: kept as unfinished */
   u64 calls_without_entry;         /* sys_exit whose sys_enter was not stored */
   u64 stacks_truncated;
   u64 paths_truncated;
