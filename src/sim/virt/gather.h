@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/units.h"
 #include "sim/virt/invalidation.h"
 
 namespace ft::sim::virt {
@@ -39,7 +40,9 @@ class Gather {
   // Tells what was gathered so far, if anything, and starts anew.
   void finish() {
     if (!all_.span.empty()) sink_.on_invalidation(all_);
-    all_ = Invalidation{.cause = all_.cause};
+    const std::string_view cause = all_.cause;
+    all_ = Invalidation{};
+    all_.cause = cause;
   }
 
  private:

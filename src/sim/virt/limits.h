@@ -22,7 +22,11 @@ struct Limits {
   bool may_lock = true;                    // CAP_IPC_LOCK
   bool raw_io = true;                      // CAP_SYS_RAWIO: may map below mmap_min_addr
   bool administrator = true;               // CAP_SYS_ADMIN: the admin reserve is not kept from it
+  // The larger of vm.mmap_min_addr and CONFIG_LSM_MMAP_MIN_ADDR: hints are raised to it, searches
+  // and stacks end there.
   std::uint64_t mmap_min_addr = 65536;
+  // vm.mmap_min_addr as set: below it a mapping needs raw_io.
+  std::uint64_t dac_mmap_min_addr = 65536;
   unsigned max_map_count = 65530;
   unsigned stack_guard_pages = 256;
 
@@ -40,6 +44,11 @@ struct Layout {
   std::uint64_t task_size =
       0x7ffffffff000;           // end of the window that is searched without a hint above
   std::uint64_t mmap_base = 0;  // top of the top-down search
+  // Bottom of the search upwards, when there is no gap below mmap_base: task_size / 3 with the same
+  // random offset that mmap_base has. 0: without an offset.
+  std::uint64_t mmap_legacy_base = 0;
+  std::uint64_t start_data = 0;  // of the image's data segment: counts towards RLIMIT_DATA in brk
+  std::uint64_t end_data = 0;
   std::uint64_t start_brk = 0;
   std::uint64_t brk = 0;
   std::uint64_t start_stack = 0;

@@ -54,6 +54,16 @@ class PageTable {
   void move(const Vma& vma, AddressRange from, std::uint64_t to_start, Gather& gather);
   // MADV_FREE: entries become clean and old, and may be dropped later.
   void mark_lazily_free(const Vma& vma, AddressRange range, Gather& gather);
+  // MADV_COLD: entries become old (mm/madvise.c madvise_cold_or_pageout_pte_range).
+  void mark_old(const Vma& vma, AddressRange range, Gather& gather);
+  // Before an area is split or given another border: a huge entry that `address` lies inside
+  // becomes 512 small ones (mm/huge_memory.c split_huge_pmd_address). Nothing where there is none.
+  void split_huge_at(const Vma& vma, std::uint64_t address, Gather& gather);
+  // MADV_GUARD_INSTALL: every page of `range` becomes a guard, which raises SIGSEGV; what was there
+  // is dropped first. Makes the tables it needs (mm/madvise.c madvise_guard_install).
+  void install_guards(const Vma& vma, AddressRange range, Gather& gather);
+  // MADV_GUARD_REMOVE: guards go, everything else stays.
+  void remove_guards(const Vma& vma, AddressRange range);
   // fork: what a child shares with its parent; the parent's private writable entries become
   // read-only (mm/memory.c copy_page_range).
   void copy_to(PageTable& child, const Vma& vma, Gather& gather);

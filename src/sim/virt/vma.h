@@ -40,9 +40,11 @@ inline constexpr VmFlags kVmMixedMap = 0x10000000;
 inline constexpr VmFlags kVmHugePage = 0x20000000;
 inline constexpr VmFlags kVmNoHugePage = 0x40000000;
 inline constexpr VmFlags kVmMergeable = 0x80000000;
+inline constexpr VmFlags kVmDroppable = VmFlags{1} << 40U;
 inline constexpr VmFlags kVmSealed = VmFlags{1} << 63U;  // the kernel's bit 42 or 63, by release
 
 inline constexpr VmFlags kVmAccess = kVmRead | kVmWrite | kVmExec;
+inline constexpr VmFlags kVmLockedMask = kVmLocked | kVmLockOnFault;
 inline constexpr VmFlags kVmSpecial = kVmIo | kVmDontExpand | kVmPfnMap | kVmMixedMap;
 
 class BackingFile;  // virt/backing_file.h: size, kind and cached pages of a file
@@ -66,6 +68,7 @@ struct Vma {
   std::string anon_name;  // PR_SET_VMA_ANON_NAME
   std::string name;       // what /proc/PID/maps prints: a path, [heap], [stack], [vdso]
 
+  std::uint64_t pages() const { return range.size() >> kPageShift; }
   bool anonymous() const { return file == nullptr; }
   bool is_private() const { return (flags & kVmShared) == 0; }
   std::uint64_t page_of(std::uint64_t address) const {
