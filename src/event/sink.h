@@ -25,6 +25,10 @@ class EventSink {
   virtual void on_file(FileId id, const File& file) = 0;
   virtual void on_stack(StackId id, const Stack& stack) = 0;  // again once symbols are known
   virtual void on_syscall(const Syscall& syscall) = 0;
+  // As if each were told by itself: for those who have many at once.
+  virtual void on_syscalls(std::span<const Syscall> syscalls) {
+    for (const Syscall& syscall : syscalls) on_syscall(syscall);
+  }
   virtual void on_faults(std::span<const Fault> faults) = 0;
   virtual void on_page_allocs(std::span<const PageAlloc> allocs) = 0;
   virtual void on_tlb_flushes(std::span<const TlbFlush> flushes) = 0;
