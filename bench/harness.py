@@ -56,6 +56,21 @@ def helper(name):
     return str(binary)
 
 
+def bpf_helper(name):
+    """bench/NAME.bpf.c, compiled, and bench/NAME.c, the program that loads it."""
+    source, compiled = ROOT / "bench" / f"{name}.bpf.c", OUT / f"{name}.bpf.o"
+    clang = shutil.which("clang-19")
+    if not clang:
+        raise Skip("clang-19 is not there")
+    OUT.mkdir(parents=True, exist_ok=True)
+    subprocess.run([clang, "-O2", "-g", "-target", "bpf", "-I/usr/include/x86_64-linux-gnu", "-c",
+                    source, "-o", compiled], check=True)
+    loader = OUT / name
+    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-o", loader, ROOT / "bench" / f"{name}.c",
+                    "-lbpf"], check=True)
+    return [str(loader), str(compiled)]
+
+
 def run_once(recorder, target):
     """Runs the target under the recorder (a list of words, empty for none) and measures it."""
     times = OUT / "walltime.txt"

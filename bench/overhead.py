@@ -6,11 +6,12 @@ harness.run_once for what is and is not part of the measured time.
 
 import dataclasses
 import pathlib
+import re
 import statistics
 import subprocess
 
-from harness import (FIRSTTOUCH, OUT, ROOT, Figure, Skip, milliseconds, progress, publish,
-                     ratio_text, report_of, require, run_once, table)
+from harness import (FIRSTTOUCH, OUT, ROOT, Figure, Skip, bpf_helper, helper, milliseconds,
+                     progress, publish, ratio_text, report_of, require, run_once, table)
 
 
 @dataclasses.dataclass
@@ -42,6 +43,19 @@ def perf_record():
 def perf_trace():
     output = OUT / "perf-trace.log"
     return Recorder("perf trace", ["perf", "trace", "-o", str(output), "--"], output)
+
+
+def probe_floor():
+    """Programs that do nothing at the tracepoints we watch: what the kernel asks for a probe."""
+    return Recorder("empty probes at the same tracepoints", bpf_helper("probe_floor"))
+
+
+def stop_floor():
+    """Two stops for each followed call and nothing else: what the kernel asks for ptrace."""
+    numbers = re.findall(r"^  [A-Z]\w+ = (\d+),", (ROOT / "src/event/syscall_table.h").read_text(),
+                         re.MULTILINE)
+    return Recorder("a tracer that does nothing at the same stops",
+                    [helper("stop_floor"), ",".join(numbers)])
 
 
 PLAIN = Recorder("plain", [])
@@ -128,7 +142,8 @@ def hello(rounds=15):
     """JVM Hello World, every recorder."""
     require("java", "javac", "strace", "perf")
     bpf, ptrace = firsttouch("bpf"), firsttouch("ptrace")
-    recorders = [PLAIN, bpf, ptrace, strace(), strace("--seccomp-bpf"), perf_record(), perf_trace()]
+    recorders = [PLAIN, bpf, probe_floor(), ptrace, stop_floor(), strace(), strace("--seccomp-bpf"),
+                 perf_record(), perf_trace()]
     target = java("-Xms256m", "-Xmx8g", "-XX:+UseG1GC")
     runs, skipped = measure(recorders, target, rounds)
     figures = []
@@ -146,7 +161,7 @@ def pretouch(rounds=5):
     """4 GiB touched page by page at the JVM's start, every fault recorded."""
     require("java", "javac", "perf")
     bpf, perf = firsttouch("bpf"), perf_record()
-    recorders = [PLAIN, bpf, perf]
+    recorders = [PLAIN, bpf, probe_floor(), perf]
     target = java("-Xms4g", "-Xmx4g", "-XX:+AlwaysPreTouch")
     runs, skipped = measure(recorders, target, rounds)
     figures = []
