@@ -1,7 +1,7 @@
 // Behaviour is how one kernel release treats memory where releases differ. The model asks these
 // questions instead of comparing version numbers, so that each difference has a name and one place.
 //
-// Source: Linux 6.1.192, 6.12.117 and 6.18.35; the file of each difference stands beside it.
+// Source: Linux 6.1.192, 6.12.117 and 6.18; the file of each difference stands beside it.
 #pragma once
 
 #include <cstdint>
@@ -21,18 +21,57 @@ enum class HugeAlignment : std::uint8_t {
 };
 
 struct Behaviour {
-  std::string_view name;  // "6.1", "6.12", "6.18"
+  std::string_view name = "6.18";  // "6.1", "6.12", "6.18"
+
+  // Placement.
   HugeAlignment anonymous_huge_alignment = HugeAlignment::ExactMultiple;
+  // A search with a huge page of padding which ends on a border by itself takes the upper of the
+  // two places (6.7), mm/huge_memory.c __thp_get_unmapped_area.
+  bool padded_search_takes_upper = true;
+  // MAP_STACK sets VM_NOHUGEPAGE (6.7), include/linux/mman.h calc_vm_flag_bits.
+  bool stack_maps_refuse_huge_pages = true;
+  bool droppable_maps = true;  // MAP_DROPPABLE (6.11), mm/mmap.c do_mmap
+
   // MAP_FIXED over old mappings: unmapped before the new one is tried (6.1), or gathered and
   // replaced once nothing can fail any more (6.12), mm/mmap.c mmap_region.
   bool fixed_unmaps_first = false;
+
+  // Joining of areas.
+  // One with an anon_vma joins a neighbour that has none yet (6.16), mm/vma.c
+  // is_mergeable_anon_vma.
+  bool faulted_joins_unfaulted = true;
+  // A new area is tried with the one behind it first, and must then fit the one before with that
+  // one's anon_vma (up to 6.11), mm/mmap.c mmap_region.
+  bool new_area_tries_next_first = false;
+
+  // mprotect that takes write away gives back the commitment of an area that was never written to
+  // (6.5), mm/mprotect.c mprotect_fixup.
+  bool read_only_gives_back_commitment = true;
+
+  // mremap.
+  // MREMAP_FIXED without a change of size moves a range of many areas (6.17), mm/mremap.c
+  // remap_move; with it all arguments are checked before any area is looked up.
+  bool moves_many_areas = true;
+
+  // madvise.
+  // One gather for all areas of MADV_DONTNEED and MADV_FREE (6.16), mm/madvise.c.
+  bool discards_in_one_gather = true;
+  // MADV_POPULATE_* walks the areas as other advices do, so that a hole is passed over and told at
+  // the end (up to 6.8), mm/madvise.c madvise_populate.
+  bool populate_passes_holes = false;
   // MADV_DONTNEED gives back page tables that became empty (CONFIG_PT_RECLAIM, 6.14),
   // mm/pt_reclaim.c.
   bool dontneed_frees_tables = true;
+  bool guard_pages = true;  // MADV_GUARD_INSTALL (6.13), mm/madvise.c
+  // Guards also in areas of files and in read-only ones (6.15).
+  bool guard_pages_in_files = true;
+
   bool multi_size_huge_pages = true;  // per-size anonymous huge pages (6.8), mm/huge_memory.c
   bool seals = true;                  // mseal (6.10), mm/mseal.c
-  bool guard_pages = true;            // MADV_GUARD_INSTALL (6.13), mm/madvise.c
   bool per_vma_lock = true;           // user faults take the area's lock only (6.4), mm/memory.c
+
+  // A build option, not a release: names of anonymous areas (CONFIG_ANON_VMA_NAME).
+  bool anonymous_names = false;
 
   static const Behaviour& linux_6_1();
   static const Behaviour& linux_6_12();
