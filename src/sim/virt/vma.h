@@ -45,6 +45,17 @@ inline constexpr VmFlags kVmSealed = VmFlags{1} << 63U;  // the kernel's bit 42 
 
 inline constexpr VmFlags kVmAccess = kVmRead | kVmWrite | kVmExec;
 inline constexpr VmFlags kVmLockedMask = kVmLocked | kVmLockOnFault;
+// What decides how an area is counted (include/linux/mm.h is_exec_mapping and its like).
+inline constexpr bool counts_as_code(VmFlags flags) {
+  return (flags & (kVmExec | kVmWrite | kVmGrowsDown)) == kVmExec;
+}
+inline constexpr bool counts_as_stack(VmFlags flags) {
+  return (flags & kVmGrowsDown) != 0;
+}
+inline constexpr bool counts_as_data(VmFlags flags) {
+  return (flags & (kVmWrite | kVmShared | kVmGrowsDown)) == kVmWrite;
+}
+
 inline constexpr VmFlags kVmSpecial = kVmIo | kVmDontExpand | kVmPfnMap | kVmMixedMap;
 
 class BackingFile;  // virt/backing_file.h: size, kind and cached pages of a file
@@ -64,6 +75,8 @@ struct Vma {
   // Anonymous: address >> 12 at the time it was mapped. File: page within the file.
   std::uint64_t page_offset = 0;
   std::shared_ptr<BackingFile> file;  // null: private anonymous memory. Shared anonymous has one.
+  // Which open(2) of the file this is: areas of different ones never join (vm_file). 0: not told.
+  std::uint64_t open_file = 0;
   AnonVma anon_vma;
   std::string anon_name;  // PR_SET_VMA_ANON_NAME
   std::string name;       // what /proc/PID/maps prints: a path, [heap], [stack], [vdso]
