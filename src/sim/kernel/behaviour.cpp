@@ -40,6 +40,7 @@ Behaviour behaviour_of(Release release) {
   behaviour.name = since(18) ? "6.18" : since(12) ? "6.12" : "6.1";
   behaviour.anonymous_huge_alignment = huge_alignment(release);
   behaviour.per_vma_lock = since(4);
+  behaviour.saved_dirty = since(6);
   behaviour.stack_maps_refuse_huge_pages = since(7);
   behaviour.read_only_gives_back_commitment = since(7);
   behaviour.padded_search_takes_upper = since(8);
@@ -50,6 +51,7 @@ Behaviour behaviour_of(Release release) {
   behaviour.fixed_unmaps_first = !since(12);
   behaviour.new_area_tries_next_first = !since(12);
   behaviour.guard_pages = since(13);
+  behaviour.huge_zero_becomes_huge = since(13);
   behaviour.dontneed_frees_tables = since(14);
   behaviour.guard_pages_in_files = since(15);
   behaviour.faulted_joins_unfaulted = since(16);

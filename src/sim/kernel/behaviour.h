@@ -66,6 +66,14 @@ struct Behaviour {
   // Guards also in areas of files and in read-only ones (6.15).
   bool guard_pages_in_files = true;
 
+  // Page-table entries.
+  // A dirty entry that loses write access keeps the fact in bit 58 (6.6), arch/x86/include/asm/
+  // pgtable.h pte_mksaveddirty.
+  bool saved_dirty = true;
+  // A write to the huge zero page gets a huge page at once, not 512 small entries first (6.13),
+  // mm/huge_memory.c do_huge_zero_wp_pmd.
+  bool huge_zero_becomes_huge = true;
+
   bool multi_size_huge_pages = true;  // per-size anonymous huge pages (6.8), mm/huge_memory.c
   bool seals = true;                  // mseal (6.10), mm/mseal.c
   bool per_vma_lock = true;           // user faults take the area's lock only (6.4), mm/memory.c

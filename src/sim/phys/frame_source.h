@@ -5,23 +5,33 @@
 #include <cstdint>
 #include <optional>
 
-namespace ft::sim::phys {
+#include "sim/phys/frame.h"
+#include "sim/phys/frame_table.h"
 
-using Pfn = std::uint64_t;
+namespace ft::sim::phys {
 
 // What a block is for: decides migratetype and gfp flags as the kernel would choose them.
 enum class FrameUse : std::uint8_t { PageTable, Anonymous, PageCache };
 
 class FrameSource {
  public:
+  explicit FrameSource(std::uint64_t frames = kDefaultFrames) : table_(frames) {}
   virtual ~FrameSource() = default;
+  FrameSource(const FrameSource&) = delete;
+  FrameSource& operator=(const FrameSource&) = delete;
 
   // A block of 2^order frames, aligned to its order. Empty when there is none: that is the
-  // simulated kernel's outcome, not our error.
+  // simulated kernel's outcome, not our error. Whoever takes it describes its frames.
   virtual std::optional<Pfn> allocate(unsigned order, FrameUse use) = 0;
 
   // REQUIRES: `first` came from allocate(order) and is not free already.
   virtual void free(Pfn first, unsigned order) = 0;
+
+  FrameTable& frames() { return table_; }
+  const FrameTable& frames() const { return table_; }
+
+ private:
+  FrameTable table_;
 };
 
 }  // namespace ft::sim::phys

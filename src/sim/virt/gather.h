@@ -31,10 +31,23 @@ class Gather {
     all_.stride_shift = std::min(all_.stride_shift, shift);
   }
 
-  // The page-table pages that covered `range` are given back.
-  void freed_tables(AddressRange range) {
+  // A page-table page is given back, to which the entry of level `shift` for `address` pointed
+  // (pte_free_tlb: one page of the span, however much the table covered).
+  void freed_table(std::uint64_t address, unsigned shift) {
+    changed(AddressRange::of_size(address, kPageSize), shift);
     all_.tables_freed = true;
-    changed(range, all_.span.empty() ? kPageShift : all_.stride_shift);
+  }
+
+  // A page waits to be freed until TLBs have forgotten it. The kernel's list is bounded: when it is
+  // full, TLBs are told at once (mm/mmu_gather.c tlb_next_batch).
+  void queue_page() {
+    if (++queued_ == kMostQueued) finish();
+  }
+
+  // Told by itself and at once, besides what is being gathered (flush_tlb_range).
+  void at_once(AddressRange range, unsigned shift, std::string_view cause) {
+    sink_.on_invalidation(
+        {.span = range, .stride_shift = shift, .tables_freed = false, .cause = cause});
   }
 
   // Tells what was gathered so far, if anything, and starts anew.
@@ -43,11 +56,16 @@ class Gather {
     const std::string_view cause = all_.cause;
     all_ = Invalidation{};
     all_.cause = cause;
+    queued_ = 0;
   }
 
  private:
+  // 8 within struct mmu_gather, then 10000 / 510 batches of one page each.
+  static constexpr unsigned kMostQueued = 8 + (10000 / 510) * 510;
+
   InvalidationSink& sink_;
   Invalidation all_;
+  unsigned queued_ = 0;
 };
 
 }  // namespace ft::sim::virt
