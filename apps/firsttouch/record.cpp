@@ -88,16 +88,24 @@ void tell_unwound(const attribution::UnwoundStacks& unwound, event::EventSink& s
 }
 
 // Stacks were kept as addresses; the files they point into are here now and may not be later.
+attribution::FilePathResolver resolver_of(const capture::RecordResult& result) {
+  if (!result.file_systems) return {};
+  return [files = result.file_systems](event::Pid pid, const std::string& path) {
+    return files->path_of(pid, path);
+  };
+}
+
 void name_stacks(const capture::RecordResult& result, event::MemoryTrace& small,
                  event::EventSink& sink) {
   event::Trace trace = small.trace().value();
+  const attribution::FilePathResolver resolve = resolver_of(result);
   if (!result.stack_copies.empty()) {
     const auto keep = [&](event::StackId id, const event::Stack& stack) {
       sink.on_stack(id, stack);
     };
-    tell_unwound(attribution::unwind_all(trace, result.stack_copies, keep), sink);
+    tell_unwound(attribution::unwind_all(trace, result.stack_copies, keep, resolve), sink);
   }
-  const attribution::Symbolised named = attribution::symbolise(trace);
+  const attribution::Symbolised named = attribution::symbolise(trace, resolve);
   for (const event::StackId id : named.changed) {
     sink.on_stack(id, trace.stacks[static_cast<std::size_t>(id)]);
   }

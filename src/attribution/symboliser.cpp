@@ -106,10 +106,6 @@ class Worker {
 
 }  // namespace
 
-std::string path_in_root_of(event::Pid pid, const std::string& path) {
-  return "/proc/" + std::to_string(pid) + "/root" + path;
-}
-
 Symbolised symbolise(event::Trace& trace, const FilePathResolver& resolve,
                      std::span<const StackUse> uses) {
   CallFacts facts(trace);

@@ -17,9 +17,6 @@ namespace ft::attribution {
 // default opens it as recorded.
 using FilePathResolver = std::function<std::string(event::Pid pid, const std::string& path)>;
 
-// Looks in /proc/PID/root: for a target with a file system of its own that is still running.
-std::string path_in_root_of(event::Pid pid, const std::string& path);
-
 // When a stack was taken that no system call of the trace refers to (samples).
 struct StackUse {
   event::StackId stack = event::kNoStack;

@@ -11,12 +11,14 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "base/units.h"
+#include "capture/file_systems.h"
 #include "event/stack_copy.h"
 
 namespace ft::capture {
@@ -40,6 +42,7 @@ struct RecordResult {
   // The backend cannot work on this host, and nothing was started: another one may be tried.
   std::optional<Error> unavailable;
   std::vector<event::StackCopy> stack_copies;  // with dwarf_stacks: still to be unwound
+  std::shared_ptr<FileSystems> file_systems;   // where the mapped files can be found; may be null
 };
 
 }  // namespace ft::capture

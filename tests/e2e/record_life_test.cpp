@@ -176,6 +176,34 @@ TEST(RecordLife, ARunningProcessIsFollowedAndLeftRunning) {
   }
 }
 
+// As in a container: the program lies where only its own mount namespace has it, and is gone from
+// there, with the namespace, when its functions are to be named.
+TEST(RecordLife, FunctionsOfAProgramInAMountNamespaceOfItsOwnHaveNames) {
+  if (::geteuid() != 0) GTEST_SKIP() << "a mount namespace needs root";
+  for (const std::string root : {"", "chroot "}) {
+    for (const std::string& backend : backends()) {
+      const std::string folder = scratch("inside");
+      std::filesystem::create_directories(folder);
+      const std::string script = fmt::format(
+          "mount -t tmpfs none {0} && cp {1} {0}/program || exit 99; exec {2} {3}/program 1",
+          folder, target("touch_pages"), root.empty() ? "" : "chroot " + folder,
+          root.empty() ? folder : "");
+      const std::string path = scratch("namespace.ft");
+      const Finished ran = run({firsttouch(), "record", "--backend", backend, "-o", path, "--",
+                                "unshare", "-m", "sh", "-c", script});
+      if (ran.exit_status() == 99) GTEST_SKIP() << "mounting is denied: " << ran.err;
+      ASSERT_EQ(ran.exit_status(), 0) << ran.err;
+      const Recorded recorded = load(path);
+      const auto named = [](const event::Stack& stack) {
+        return std::ranges::any_of(stack.frames, [](const event::Frame& frame) {
+          return frame.module.ends_with("/program") && frame.symbol == "main";
+        });
+      };
+      EXPECT_TRUE(std::ranges::any_of(recorded.trace.stacks, named)) << backend << " " << root;
+    }
+  }
+}
+
 TEST(RecordLife, OrdinaryUsersGetSystemCalls) {
   if (::geteuid() != 0) GTEST_SKIP() << "becoming another user needs root";
   const std::string path = scratch("nobody.ft");

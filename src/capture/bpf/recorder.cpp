@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -22,6 +23,7 @@
 #include "capture/bpf/loss_report.h"
 #include "capture/bpf/phases.h"
 #include "capture/bpf/probes.h"
+#include "capture/file_systems.h"
 #include "capture/launch.h"
 #include "capture/signals.h"
 #include "capture/stop_request.h"
@@ -84,6 +86,7 @@ class Recorder {
   std::optional<MessageDecoder> decoder_;
   std::optional<host::PfnNodes> nodes_;
   std::set<event::Pid> marked_;
+  std::shared_ptr<FileSystems> file_systems_ = std::make_shared<FileSystems>();
   std::vector<event::StackCopy> stack_copies_;
   std::size_t stack_copy_bytes_ = 0;
   std::uint64_t stack_copies_dropped_ = 0;
@@ -109,6 +112,7 @@ Result<void> Recorder::prepare() {
   if (auto nodes = host::PfnNodes::read(host::HostFiles())) nodes_ = std::move(*nodes);
   start_ = monotonic_now();
   MessageDecoder::Hooks hooks;
+  hooks.on_exec = [this](event::Pid pid) { file_systems_->note(pid); };
   hooks.on_libjvm = [this](event::Pid pid, const std::string& path) {
     // Inside a container the path holds only under the process's own root.
     mark_jvm(pid, path, fmt::format("/proc/{}/root{}", pid, path));
@@ -209,7 +213,9 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
   }
 
   conclude(target);
-  if (!watch.end()) return RecordResult{.stack_copies = std::move(stack_copies_)};
+  if (!watch.end()) {
+    return RecordResult{.stack_copies = std::move(stack_copies_), .file_systems = file_systems_};
+  }
   const TargetEnd& end = *watch.end();
   TargetUsage usage = TargetUsage::of(end.usage);
   const HeldUsage& held = child.held_usage();
@@ -232,7 +238,8 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
                    .meaning = "the target's address space was gone before it could be looked at"});
   }
   return RecordResult{.exit_status = exit_status_of(end.wait_status),
-                      .stack_copies = std::move(stack_copies_)};
+                      .stack_copies = std::move(stack_copies_),
+                      .file_systems = file_systems_};
 }
 
 std::vector<event::Tid> threads_of(event::Pid pid) {
@@ -285,6 +292,7 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
   tell(sink_, "target.pid", target);
   sink_.on_meta("target.attached", "1");
   host::take_host_snapshot("start", now(), sink_);
+  file_systems_->note(target);
   decoder_->add_process(process, 0);
   // Threads may be born while the list is read: again until nothing is new.
   std::set<event::Tid> followed;
@@ -322,7 +330,7 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
   }
   if (!ended) snapshot(target, "end", host::kProcessSources);
   conclude(target);
-  return RecordResult{.stack_copies = std::move(stack_copies_)};
+  return RecordResult{.stack_copies = std::move(stack_copies_), .file_systems = file_systems_};
 }
 
 void Recorder::conclude(event::Pid target) {

@@ -171,7 +171,8 @@ Result<RecordResult> launch(const RecordOptions& options, event::EventSink& sink
     notice(sink, "end snapshot", 1,
            "the target's address space was gone before it could be looked at");
   }
-  return RecordResult{.exit_status = exit_status_of(facts.wait_status), .not_started = {}};
+  return RecordResult{.exit_status = exit_status_of(facts.wait_status),
+                      .file_systems = tracer.file_systems()};
 }
 
 // What a running process was started with. Fails where there is nothing to attach to.
@@ -209,7 +210,7 @@ Result<RecordResult> attach(const RecordOptions& options, event::EventSink& sink
   notice(sink, "seccomp filter", 1,
          "a running process cannot be given a filter: it stopped at every system call and ran much "
          "slower while it was recorded");
-  return RecordResult{};
+  return RecordResult{.file_systems = tracer.file_systems()};
 }
 
 }  // namespace

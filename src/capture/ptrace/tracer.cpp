@@ -176,6 +176,7 @@ Result<void> Tracer::attach(pid_t pid) {
     }
   }
   if (seized.empty()) return fail_errno(fmt::format("process {}", pid), ESRCH);
+  file_systems_->note(pid);
   chronicle_.executed(pid, 0);
   host::take_process_snapshot(pid, "attach", now(), host::kProcessSources, sink_);
   return {};
@@ -433,6 +434,7 @@ void Tracer::handle_exec(Tracee& leader) {
     process.start_ts = leader.call ? leader.call->ts : ts;
     chronicle_.process_started(process);
   }
+  file_systems_->note(pid);
   chronicle_.executed(pid, ts);
   if (pid == target_) {
     facts_.exec_ts = ts;

@@ -17,12 +17,14 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "base/result.h"
 #include "base/units.h"
+#include "capture/file_systems.h"
 #include "capture/ptrace/chronicle.h"
 #include "capture/ptrace/stop_waiter.h"
 #include "event/sink.h"
@@ -67,6 +69,8 @@ class Tracer {
   };
   const TargetFacts& target() const { return facts_; }
   const Chronicle& chronicle() const { return chronicle_; }
+  // Where the files that the traced processes mapped can be found, when they are gone too.
+  std::shared_ptr<FileSystems> file_systems() const { return file_systems_; }
   std::uint64_t stops() const { return stops_; }
   std::uint64_t calls_cut_off() const { return calls_cut_off_; }
   std::uint64_t snapshots_left_out() const { return snapshots_left_out_; }
@@ -109,6 +113,7 @@ class Tracer {
   StopAt stop_at_;
   event::EventSink& sink_;
   Chronicle chronicle_;
+  std::shared_ptr<FileSystems> file_systems_ = std::make_shared<FileSystems>();
   StopWaiter waiter_;
   pid_t target_ = -1;
   bool target_is_held_ = false;  // has not executed its command yet
