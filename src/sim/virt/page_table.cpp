@@ -276,6 +276,18 @@ PageView PageTable::view(std::uint64_t address) const {
   return view_of(frame_table_, entry, address, kPageShift);
 }
 
+void PageTable::for_each_page(
+    AddressRange range, const std::function<void(std::uint64_t, const PageView&)>& visit) const {
+  for_each_pmd(range, [&](Entry& pmd, AddressRange part) {
+    if (pmd == 0) return;
+    const bool huge = is_leaf(pmd);
+    for (std::uint64_t at = part.start; at < part.end; at += kPageSize) {
+      const Entry entry = huge ? pmd : table_behind(pmd).entries[index_of(at, kPageShift)];
+      if (entry != 0) visit(at, view_of(frame_table_, entry, at, huge ? kPmdShift : kPageShift));
+    }
+  });
+}
+
 std::uint64_t PageTable::present_pages(AddressRange range) const {
   std::uint64_t pages = 0;
   for_each_pmd(range, [&](Entry& pmd, AddressRange part) {

@@ -15,6 +15,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -165,6 +166,9 @@ class PageTable {
 
   // What /proc would say. `range` may be large: what is not there is skipped a table at a time.
   PageView view(std::uint64_t address) const;
+  // Each page of `range` whose entry is not empty, by address.
+  void for_each_page(AddressRange range,
+                     const std::function<void(std::uint64_t, const PageView&)>& visit) const;
   std::uint64_t present_pages(AddressRange range) const;
   HugeBytes huge_bytes(AddressRange range) const;
   // Page-table pages that mapping every page of `range` in small pages would still need to make.
