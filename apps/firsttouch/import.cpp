@@ -105,7 +105,7 @@ Result<void> import_strace(const Arguments& arguments) {
                 "name another file with -o");
   }
   const bool rotated = default_output && FT_TRY(recording::rotate_existing(path));
-  auto writer = recording::Writer::create(path);
+  auto writer = recording::Writer::create(path, {}, recording::Pace::Plain);
   if (!writer) {
     if (rotated) put_back(path);
     return std::unexpected(writer.error());

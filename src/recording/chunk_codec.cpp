@@ -62,6 +62,8 @@ std::string_view name_of(ChunkKind kind) {
       return "tlb_flush";
     case ChunkKind::Sample:
       return "sample";
+    case ChunkKind::Syscall:
+      return "syscall";
   }
   return "unknown";
 }
@@ -77,27 +79,33 @@ std::uint64_t chunk_checksum(std::string_view chunk) {
 
 // ---- encoding ----
 
+void ChunkEncoder::begin(ChunkKind kind, std::size_t size, Nanoseconds base_ts,
+                         std::size_t columns) {
+  FT_CHECK(size > 0 && size <= kMaxChunkEvents);
+  base_ts_ = base_ts;
+  for (std::size_t i = 0; i < columns; ++i) columns_[i].resize(size);
+  for (Dictionary& dictionary : dictionaries_) dictionary.clear();
+  out_.clear();
+  out_.number(kCodecVersion, 1);
+  out_.number(static_cast<std::uint64_t>(kind), 1);
+  out_.number(0, 2);
+  out_.number(size, 4);
+  out_.number(bits(base_ts_), 8);
+}
+
 template <typename Event>
 void ChunkEncoder::begin(ChunkKind kind, std::span<const Event> events) {
-  FT_CHECK(!events.empty() && events.size() <= kMaxChunkEvents);
+  FT_CHECK(!events.empty());
+  begin(kind, events.size(), events.front().ts, kColumns);
   tids_.clear();
   lanes_.next.clear();
   lanes_.lane_of.resize(events.size());
-  base_ts_ = events.front().ts;
   for (std::size_t i = 0; i < events.size(); ++i) {
     const std::uint32_t lane = tids_.index_of(tid_bits(events[i].tid));
     if (lane == lanes_.next.size()) lanes_.next.push_back(0);
     lanes_.lane_of[i] = lane;
     ++lanes_.next[lane];
   }
-  for (std::vector<std::uint64_t>& column : columns_) column.resize(events.size());
-
-  out_.clear();
-  out_.number(kCodecVersion, 1);
-  out_.number(static_cast<std::uint64_t>(kind), 1);
-  out_.number(0, 2);
-  out_.number(events.size(), 4);
-  out_.number(bits(base_ts_), 8);
   out_.number(lanes_.next.size(), 4);
   out_.column(tids_.values());
   const std::vector<std::uint64_t> sizes(lanes_.next.begin(), lanes_.next.end());
@@ -127,8 +135,13 @@ void ChunkEncoder::dictionary_column(const Dictionary& dictionary,
 
 std::string_view ChunkEncoder::encode(std::span<const Fault> faults) {
   begin(ChunkKind::Fault, faults);
-  auto& [ts, duration, addr, ip, shape, pfn, page_shape, unused] = columns_;
-  for (Dictionary& dictionary : dictionaries_) dictionary.clear();
+  std::vector<std::uint64_t>& ts = columns_[0];
+  std::vector<std::uint64_t>& duration = columns_[1];
+  std::vector<std::uint64_t>& addr = columns_[2];
+  std::vector<std::uint64_t>& ip = columns_[3];
+  std::vector<std::uint64_t>& shape = columns_[4];
+  std::vector<std::uint64_t>& pfn = columns_[5];
+  std::vector<std::uint64_t>& page_shape = columns_[6];
   auto& [ips, shapes, page_shapes] = dictionaries_;
 
   // Folded pages have slots of their own: not every fault has one.
@@ -174,7 +187,6 @@ std::string_view ChunkEncoder::encode(std::span<const Fault> faults) {
 std::string_view ChunkEncoder::encode(std::span<const PageAlloc> allocs) {
   begin(ChunkKind::PageAlloc, allocs);
   Dictionary& shapes = dictionaries_[0];
-  shapes.clear();
   std::vector<PageAlloc> previous(lanes_.next.size(), PageAlloc{.ts = base_ts_});
   for (std::size_t i = 0; i < allocs.size(); ++i) {
     PageAlloc& before = previous[lanes_.lane_of[i]];
@@ -222,7 +234,7 @@ std::string_view ChunkEncoder::encode(std::span<const Sample> samples) {
 
 // ---- decoding ----
 
-Result<ColumnReader> ChunkDecoder::begin(std::string_view chunk, ChunkKind kind) {
+Result<ColumnReader> ChunkDecoder::open(std::string_view chunk, ChunkKind kind) {
   if (chunk.size() < kHeaderBytes + kChecksumBytes || chunk.size() > kMaxChunkBytes) {
     return fail("byte 0", fmt::format("a chunk cannot have {} bytes", chunk.size()));
   }
@@ -245,6 +257,11 @@ Result<ColumnReader> ChunkDecoder::begin(std::string_view chunk, ChunkKind kind)
     return in.damaged(fmt::format("a chunk cannot have {} events", size_));
   }
   base_ts_ = number(FT_TRY(in.number(8)));
+  return in;
+}
+
+Result<ColumnReader> ChunkDecoder::begin(std::string_view chunk, ChunkKind kind) {
+  ColumnReader in = FT_TRY(open(chunk, kind));
   FT_TRY_VOID(lanes(in));
   return in;
 }
@@ -279,20 +296,26 @@ Result<std::span<std::uint64_t>> ChunkDecoder::column(ColumnReader& in, std::siz
   return values;
 }
 
-Result<std::span<std::uint64_t>> ChunkDecoder::dictionary_column(ColumnReader& in,
-                                                                 std::size_t which,
-                                                                 std::size_t size) {
+Result<std::span<std::uint64_t>> ChunkDecoder::indices_column(ColumnReader& in, std::size_t which,
+                                                              std::size_t size) {
   const std::uint64_t count = FT_TRY(in.number(4));
   if (count > size) return in.damaged(fmt::format("{} different values among {}", count, size));
   dictionary_.resize(count);
   FT_TRY_VOID(in.column(dictionary_));
   std::uint64_t value = 0;
   for (std::uint64_t& entry : dictionary_) entry = value += unzigzag(entry);
-  const std::span<std::uint64_t> values = FT_TRY(column(in, which, size));
-  for (std::uint64_t& index : values) {
+  const std::span<std::uint64_t> indices = FT_TRY(column(in, which, size));
+  for (const std::uint64_t index : indices) {
     if (index >= count) return in.damaged(fmt::format("value {} of a list of {}", index, count));
-    index = dictionary_[index];
   }
+  return indices;
+}
+
+Result<std::span<std::uint64_t>> ChunkDecoder::dictionary_column(ColumnReader& in,
+                                                                 std::size_t which,
+                                                                 std::size_t size) {
+  const std::span<std::uint64_t> values = FT_TRY(indices_column(in, which, size));
+  for (std::uint64_t& index : values) index = dictionary_[index];
   return values;
 }
 

@@ -1,7 +1,7 @@
 // A chunk holds up to 65,536 events of one kind as columns (docs/recording-format.md, "Chunks").
 // The events of one thread lie together, because each is predicted from the one before it in its
 // thread; decoding delivers them by ts, events of equal ts in order of their thread's first
-// appearance.
+// appearance. System calls are kept and delivered as they were told (syscall_chunk.cpp).
 #pragma once
 
 #include <array>
@@ -14,10 +14,18 @@
 #include "event/event.h"
 #include "recording/column.h"
 #include "recording/dictionary.h"
+#include "recording/syscall_foresight.h"
 
 namespace ft::recording {
 
-enum class ChunkKind : std::uint8_t { Fault = 1, PageAlloc = 2, TlbFlush = 3, Sample = 4 };
+enum class ChunkKind : std::uint8_t {
+  Fault = 1,
+  PageAlloc = 2,
+  TlbFlush = 3,
+  Sample = 4,
+  Syscall = 5,
+};
+inline constexpr ChunkKind kLastChunkKind = ChunkKind::Syscall;
 
 std::string_view name_of(ChunkKind kind);
 
@@ -27,7 +35,7 @@ std::uint64_t chunk_checksum(std::string_view chunk);
 
 inline constexpr std::size_t kMaxChunkEvents = 65536;
 
-// A chunk of pure noise is smaller: eleven columns of eight raw planes for each of 65,536 events.
+// A chunk of pure noise is smaller: some 110 bytes for each of 65,536 system calls.
 inline constexpr std::size_t kMaxChunkBytes = 8U << 20U;
 
 // Level 1: what higher levels gain on these columns is not worth their time (docs/benchmarks.md).
@@ -39,6 +47,9 @@ struct Lanes {
   std::vector<std::uint32_t> next;     // by lane: the next free slot
 };
 
+// Of any kind.
+inline constexpr std::size_t kMostColumns = 13;
+
 class ChunkEncoder {
  public:
   explicit ChunkEncoder(int zstd_level = kChunkZstdLevel) : out_(zstd_level) {}
@@ -49,10 +60,14 @@ class ChunkEncoder {
   std::string_view encode(std::span<const event::PageAlloc> allocs);
   std::string_view encode(std::span<const event::TlbFlush> flushes);
   std::string_view encode(std::span<const event::Sample> samples);
+  // REQUIRES: of system calls only: of numbers that event/syscall_table.h lists.
+  std::string_view encode(std::span<const event::Syscall> calls);
 
  private:
   static constexpr std::size_t kColumns = 8;
 
+  void begin(ChunkKind kind, std::size_t size, Nanoseconds base_ts, std::size_t columns);
+  // Of the kinds whose events are ordered by thread.
   template <typename Event>
   void begin(ChunkKind kind, std::span<const Event> events);
   std::string_view finish();
@@ -63,7 +78,8 @@ class ChunkEncoder {
   Lanes lanes_;
   std::int64_t base_ts_ = 0;
   std::array<Dictionary, 3> dictionaries_;
-  std::array<std::vector<std::uint64_t>, kColumns> columns_;
+  std::array<std::vector<std::uint64_t>, kMostColumns> columns_;
+  SyscallForesight foresight_;
 };
 
 // Takes any bytes. Memory is bounded by kMaxChunkEvents; errors name the byte of the chunk.
@@ -74,16 +90,21 @@ class ChunkDecoder {
   Result<void> decode(std::string_view chunk, std::vector<event::PageAlloc>& allocs);
   Result<void> decode(std::string_view chunk, std::vector<event::TlbFlush>& flushes);
   Result<void> decode(std::string_view chunk, std::vector<event::Sample>& samples);
+  Result<void> decode(std::string_view chunk, std::vector<event::Syscall>& calls);
 
  private:
-  static constexpr std::size_t kColumns = 8;
-
+  // As far as all kinds are alike.
+  Result<ColumnReader> open(std::string_view chunk, ChunkKind kind);
+  // Of the kinds whose events are ordered by thread.
   Result<ColumnReader> begin(std::string_view chunk, ChunkKind kind);
   Result<void> lanes(ColumnReader& in);
   Result<std::span<std::uint64_t>> column(ColumnReader& in, std::size_t which, std::size_t size);
   // Replaces the indices of column `which` by what they stand for.
   Result<std::span<std::uint64_t>> dictionary_column(ColumnReader& in, std::size_t which,
                                                      std::size_t size);
+  // The list alone, into `dictionary_`, and the indices as they are.
+  Result<std::span<std::uint64_t>> indices_column(ColumnReader& in, std::size_t which,
+                                                  std::size_t size);
   void restore_ts(std::span<std::uint64_t> ts, std::span<const std::uint64_t> durations);
   Result<void> finish(const ColumnReader& in);
   void sort_by_ts(std::span<const std::uint64_t> ts);
@@ -94,7 +115,8 @@ class ChunkDecoder {
   std::vector<std::uint64_t> lane_tids_;
   std::vector<std::uint64_t> lane_sizes_;
   std::vector<std::uint64_t> dictionary_;
-  std::array<std::vector<std::uint64_t>, kColumns> columns_;
+  std::array<std::vector<std::uint64_t>, kMostColumns> columns_;
+  SyscallForesight foresight_;
   std::vector<event::Tid> tids_;      // by slot
   std::vector<std::uint32_t> order_;  // slots by ts
   std::vector<std::uint32_t> merged_;

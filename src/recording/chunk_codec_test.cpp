@@ -10,6 +10,7 @@
 
 #include "recording/checksum.h"
 #include "recording/event_equality.h"
+#include "recording/synthetic_calls.h"
 #include "recording/synthetic_faults.h"
 
 namespace ft::recording {
@@ -18,6 +19,7 @@ namespace {
 using event::Fault;
 using event::PageAlloc;
 using event::Sample;
+using event::Syscall;
 using event::TlbFlush;
 using ::testing::HasSubstr;
 
@@ -107,6 +109,26 @@ Sample any_sample(Any& any) {
           .user_stack = static_cast<event::StackId>(any.below(100)) - 1};
 }
 
+Syscall any_call(Any& any) {
+  const auto followed = event::followed_syscalls();
+  Syscall call{.ts = any.ts(),
+               .dur = any.below(5) == 0 ? event::kUnknownDuration : any.ts(),
+               .tid = any.tid(),
+               .pid = any.tid(),
+               .number = followed[any.below(followed.size())].number,
+               .finished = any.below(6) != 0,
+               .stack = static_cast<event::StackId>(any.below(1U << 31U)),
+               .file = static_cast<event::FileId>(any.below(100)) - 1};
+  for (std::uint64_t& argument : call.args) argument = any.below(4) == 0 ? 0 : any.word();
+  call.ret = any.below(4) == 0 ? -12 : any.ts();
+  return call;
+}
+
+// System calls come as they were told.
+std::vector<Syscall> as_delivered(std::vector<Syscall> calls) {
+  return calls;
+}
+
 template <typename Make>
 void expect_any_to_come_back(Make make) {
   for (std::uint32_t seed = 0; seed < 60; ++seed) {
@@ -130,6 +152,10 @@ TEST(ChunkCodec, BringsBackAnyFlushes) {
 }
 TEST(ChunkCodec, BringsBackAnySamples) {
   expect_any_to_come_back(any_sample);
+}
+
+TEST(ChunkCodec, BringsBackAnyCalls) {
+  expect_any_to_come_back(any_call);
 }
 
 TEST(ChunkCodec, BringsBackExtremes) {
@@ -161,6 +187,66 @@ TEST(ChunkCodec, BringsBackAFullChunkOfNoise) {
   EXPECT_TRUE(there_and_back(faults) == as_delivered(faults));
 }
 
+TEST(ChunkCodec, BringsBackExtremeCalls) {
+  constexpr std::uint64_t kAll = ~std::uint64_t{0};
+  std::vector<Syscall> calls(4);
+  calls[0] = {.ts = kLatest,
+              .dur = kLatest,
+              .tid = std::numeric_limits<event::Tid>::max(),
+              .pid = std::numeric_limits<event::Pid>::min(),
+              .number = event::SyscallNumber::Mmap,
+              .finished = false,
+              .stack = std::numeric_limits<event::StackId>::max(),
+              .file = std::numeric_limits<event::FileId>::max(),
+              .args = {kAll, kAll, kAll, kAll, kAll, kAll},
+              .ret = std::numeric_limits<std::int64_t>::min()};
+  calls[1] = calls[0];
+  calls[1].ts = std::numeric_limits<Nanoseconds>::min();
+  calls[1].args = {};
+  calls[1].ret = -4095;
+  // Right before the last address, and at it: the codes that stand for each other.
+  calls[2] = calls[1];
+  calls[2].args[0] = static_cast<std::uint64_t>(calls[0].ret) - 1;
+  calls[3] = calls[2];
+  calls[3].args[0] = 0;
+  EXPECT_EQ(there_and_back(calls), calls);
+}
+
+// Every distance between an address and the one before it, where 0 has a code of its own.
+TEST(ChunkCodec, BringsBackAddressesNearEachOther) {
+  const std::uint64_t edges[] = {0, 1, 2, 4096, std::uint64_t{1} << 63U, ~std::uint64_t{0}};
+  std::vector<Syscall> calls;
+  for (const std::uint64_t last : edges) {
+    for (const std::uint64_t edge : edges) {
+      for (std::uint64_t off = 0; off < 5; ++off) {
+        for (const std::uint64_t address : {last, edge + off - 2}) {
+          calls.push_back({.number = event::SyscallNumber::Munmap, .args = {address}});
+        }
+      }
+    }
+  }
+  EXPECT_EQ(there_and_back(calls), calls);
+}
+
+TEST(ChunkCodec, BringsBackAFullChunkOfNoisyCalls) {
+  Any any(11);
+  std::vector<Syscall> calls;
+  calls.reserve(kMaxChunkEvents);
+  for (std::size_t i = 0; i < kMaxChunkEvents; ++i) {
+    calls.push_back(any_call(any));
+    calls.back().tid = static_cast<event::Tid>(any.word());
+    calls.back().pid = static_cast<event::Pid>(any.word() | 1U << 31U);
+    for (std::uint64_t& argument : calls.back().args) argument |= std::uint64_t{1} << 63U;
+  }
+  EXPECT_TRUE(there_and_back(calls) == calls);
+}
+
+TEST(ChunkCodec, KeepsMappingAndUnmappingBelowThreeBytesACall) {
+  const std::vector<Syscall> calls = mapping_calls(3000);
+  ChunkEncoder encoder;
+  EXPECT_LT(encoder.encode(std::span(calls)).size(), calls.size() * 3);
+}
+
 TEST(ChunkCodec, DeliversByTimeWhatTwoThreadsDidAtOnce) {
   std::vector<Fault> faults = pretouch_faults(10'000);
   const std::vector<Fault> in_time = faults;
@@ -182,6 +268,12 @@ std::string a_chunk() {
   return std::string(encoder.encode(std::span(faults)));
 }
 
+std::string a_chunk_of_calls() {
+  ChunkEncoder encoder;
+  const std::vector<Syscall> calls = mapping_calls(300);
+  return std::string(encoder.encode(std::span(calls)));
+}
+
 // As a hostile writer would: the content changed, the checksum made to match.
 void seal(std::string& chunk) {
   const std::uint64_t sum = checksum_of(std::string_view(chunk).substr(0, chunk.size() - 8));
@@ -190,10 +282,11 @@ void seal(std::string& chunk) {
   }
 }
 
+template <typename Event = Fault>
 std::string why_refused(const std::string& chunk) {
   ChunkDecoder decoder;
-  std::vector<Fault> faults;
-  const auto result = decoder.decode(chunk, faults);
+  std::vector<Event> events;
+  const auto result = decoder.decode(chunk, events);
   return result ? "accepted" : result.error().message();
 }
 
@@ -214,6 +307,69 @@ TEST(ChunkCodec, RefusesEveryTruncation) {
     if (size < 24) continue;
     seal(bad);
     ASSERT_NE(why_refused(bad), "accepted") << size << " bytes, sealed";
+  }
+}
+
+TEST(ChunkCodec, FindsEveryFlippedBitAndTruncationOfCalls) {
+  const std::string good = a_chunk_of_calls();
+  for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+    std::string bad = good;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
+    ASSERT_NE(why_refused<Syscall>(bad), "accepted") << "bit " << bit;
+  }
+  for (std::size_t size = 24; size < good.size(); ++size) {
+    std::string bad = good.substr(0, size);
+    seal(bad);
+    ASSERT_NE(why_refused<Syscall>(bad), "accepted") << size << " bytes, sealed";
+  }
+}
+
+// A chunk of one call of `number`, with the columns of small chunks laid out by hand.
+std::string one_call(std::uint32_t sort, std::uint32_t stack_code) {
+  const auto number = [](std::uint64_t value, int bytes) {
+    std::string text;
+    for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i));
+    return text;
+  };
+  const auto column = [&](std::uint64_t value, int width) {
+    std::string text = number(static_cast<std::uint64_t>(width), 1);
+    for (int i = 0; i < width; ++i) text += number(0, 1) + number(value >> (8 * i), 1);
+    return text;
+  };
+  std::string chunk = number(1, 1) + number(5, 1) + number(0, 2) + number(1, 4) + number(0, 8);
+  chunk += column(0, 0) + column(0, 0);                                         // ts, dur
+  chunk += number(1, 4) + column(84, 1) + column(0, 0);                         // callers
+  chunk += number(1, 4) + column(std::uint64_t{sort} << 1U, 4) + column(0, 0);  // sorts
+  chunk += column(stack_code, 4) + column(0, 0);                                // stack, file
+  for (int i = 0; i < 7; ++i) chunk += column(0, 0);
+  chunk += number(0, 8);
+  seal(chunk);
+  return chunk;
+}
+
+TEST(ChunkCodec, RefusesCallsThatCannotBe) {
+  EXPECT_EQ(why_refused<Syscall>(one_call(9 | 1U << 16U, 0)), "accepted");
+  EXPECT_THAT(why_refused<Syscall>(one_call(0 | 1U << 16U, 0)),
+              HasSubstr("no such system call: 0x10000"));
+  EXPECT_THAT(why_refused<Syscall>(one_call(9 | 1U << 17U, 0)),
+              HasSubstr("no such system call: 0x20009"));
+  EXPECT_EQ(why_refused<Syscall>(one_call(9, 0x8000'0000)), "accepted");
+  EXPECT_THAT(why_refused<Syscall>(one_call(9, 0x8000'0001)),
+              HasSubstr("the id of a stack or file out of range"));
+}
+
+TEST(ChunkCodec, SurvivesSealedDamageOfCalls) {
+  const std::string good = a_chunk_of_calls();
+  for (std::size_t i = 0; i + 8 < good.size(); ++i) {
+    for (const int change : {1, 0x80, 0xff}) {
+      std::string bad = good;
+      bad[i] = static_cast<char>(bad[i] ^ change);
+      seal(bad);
+      ChunkDecoder decoder;
+      std::vector<Syscall> calls;
+      if (!decoder.decode(bad, calls)) continue;
+      ASSERT_TRUE(there_and_back(calls) == calls) << i;
+    }
   }
 }
 

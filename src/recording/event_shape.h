@@ -72,7 +72,32 @@ inline bool is_flush_reason(std::uint64_t value) {
   return value <= static_cast<std::uint64_t>(event::FlushReason::RemoteWrongCpu);
 }
 
-// Stack ids are kept one higher than they are, so that kNoStack is 0.
+// Who made a system call: bytes 0-3 tid, 4-7 pid.
+inline std::uint64_t pack_caller(const event::Syscall& call) {
+  return static_cast<std::uint32_t>(call.tid) | std::uint64_t{static_cast<std::uint32_t>(call.pid)}
+                                                    << 32U;
+}
+inline void unpack_caller(std::uint64_t packed, event::Syscall& call) {
+  call.tid = static_cast<event::Tid>(static_cast<std::uint32_t>(packed));
+  call.pid = static_cast<event::Pid>(static_cast<std::uint32_t>(packed >> 32U));
+}
+
+// What sort of call it was: bytes 0-1 number, 2 whether it finished.
+inline std::uint64_t pack_sort(const event::Syscall& call) {
+  return static_cast<std::uint64_t>(call.number) | shape_detail::at_byte(call.finished ? 1 : 0, 2);
+}
+inline bool is_sort(std::uint64_t packed) {
+  return packed >> 17U == 0;
+}
+inline event::SyscallNumber number_of_sort(std::uint64_t packed) {
+  return static_cast<event::SyscallNumber>(packed & 0xffff);
+}
+inline void unpack_sort(std::uint64_t packed, event::Syscall& call) {
+  call.number = number_of_sort(packed);
+  call.finished = packed >> 16U != 0;
+}
+
+// Stack ids (and those of files) are kept one higher than they are, so that kNoStack is 0.
 inline bool is_stack_id(std::uint64_t coded) {
   return coded <= 0x8000'0000;
 }

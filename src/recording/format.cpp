@@ -26,12 +26,6 @@ constexpr std::array kFile = {Column{"path", Text}, Column{"device", Integer},
 constexpr std::array kString = {Column{"text", Text}};
 constexpr std::array kStack = {Column{"pid", Integer}, Column{"truncated", Integer},
                                Column{"frames", Blob}};
-constexpr std::array kSyscall = {
-    Column{"ts", Integer},    Column{"dur", Integer},    Column{"tid", Integer},
-    Column{"pid", Integer},   Column{"number", Integer}, Column{"finished", Integer},
-    Column{"stack", Integer}, Column{"file", Integer},   Column{"arg0", Integer},
-    Column{"arg1", Integer},  Column{"arg2", Integer},   Column{"arg3", Integer},
-    Column{"arg4", Integer},  Column{"arg5", Integer},   Column{"ret", Integer}};
 constexpr std::array kMmEvent = {Column{"ts", Integer},    Column{"dur", Integer},
                                  Column{"value", Integer}, Column{"detail", Integer},
                                  Column{"tid", Integer},   Column{"kind", Integer}};
@@ -54,7 +48,6 @@ constexpr std::array<TableShape, kTableCount> kShapes = {{
     {Table::File, "raw_file", kFile},
     {Table::String, "raw_string", kString},
     {Table::Stack, "raw_stack", kStack},
-    {Table::Syscall, "raw_syscall", kSyscall},
     {Table::MmEvent, "raw_mm_event", kMmEvent},
     {Table::Phase, "raw_phase", kPhase},
     {Table::Snapshot, "raw_snapshot", kSnapshot},

@@ -12,7 +12,7 @@ namespace ft::recording {
 
 // PRAGMA application_id: "ftRC". PRAGMA user_version is the format's version.
 inline constexpr std::uint32_t kApplicationId = 0x6674'5243;
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
 
 // Keys of raw_meta that the writer itself sets.
 inline constexpr std::string_view kMetaFormatVersion = "format_version";
@@ -35,7 +35,6 @@ enum class Table : std::uint8_t {
   File,
   String,
   Stack,
-  Syscall,
   MmEvent,
   Phase,
   Snapshot,

@@ -20,7 +20,6 @@ struct TextBytes {
     }
     return bytes;
   }
-  std::size_t operator()(const event::Syscall&) const { return 0; }
   std::size_t operator()(const event::MmEvent&) const { return 0; }
   std::size_t operator()(const event::Phase& phase) const { return phase.name.size(); }
   std::size_t operator()(const event::Snapshot& snapshot) const {

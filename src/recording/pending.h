@@ -30,14 +30,20 @@ struct StackItem {
   event::StackId id;
   event::Stack stack;
 };
-using Item =
-    std::variant<MetaItem, event::Process, event::Thread, FileItem, StackItem, event::Syscall,
-                 event::MmEvent, event::Phase, event::Snapshot, event::Loss>;
+using Item = std::variant<MetaItem, event::Process, event::Thread, FileItem, StackItem,
+                          event::MmEvent, event::Phase, event::Snapshot, event::Loss>;
 
 // About how much memory an item takes.
 std::size_t bytes_of(const Item& item);
 
 using Clock = std::chrono::steady_clock;
+
+// How many events a block holds. System calls are encoded while they are still in a processor's
+// cache: 1.8 MiB.
+template <typename Event>
+inline constexpr std::size_t kBlockEvents = kMaxChunkEvents;
+template <>
+inline constexpr std::size_t kBlockEvents<event::Syscall> = 16384;
 
 template <typename Event>
 class PendingBlocks {
@@ -45,15 +51,15 @@ class PendingBlocks {
   using Block = std::vector<Event>;
 
   // Takes the front of `events` up to a block's end; whether that filled the block.
-  bool add(std::span<const Event>& events, Clock::time_point now) {
+  bool add(std::span<const Event>& events) {
     if (open_.capacity() == 0) {
       open_ = take_spare();
-      opened_ = now;
+      opened_ = Clock::now();
     }
-    const std::size_t taken = std::min(events.size(), kMaxChunkEvents - open_.size());
+    const std::size_t taken = std::min(events.size(), kBlockEvents<Event> - open_.size());
     open_.insert(open_.end(), events.begin(), events.begin() + static_cast<std::ptrdiff_t>(taken));
     events = events.subspan(taken);
-    if (open_.size() < kMaxChunkEvents) return false;
+    if (open_.size() < kBlockEvents<Event>) return false;
     close_block();
     return true;
   }
@@ -73,7 +79,7 @@ class PendingBlocks {
   }
 
   std::size_t bytes() const {
-    return (full_.size() * kMaxChunkEvents + open_.size()) * sizeof(Event);
+    return (full_.size() * kBlockEvents<Event> + open_.size()) * sizeof(Event);
   }
   bool has_full_block() const { return !full_.empty(); }
 
@@ -87,7 +93,7 @@ class PendingBlocks {
       block = std::move(spare_.back());
       spare_.pop_back();
     } else {
-      block.reserve(kMaxChunkEvents);
+      block.reserve(kBlockEvents<Event>);
       // Some 5 MiB: in 4 KiB pages filling it would cost a thousand faults, while the target runs.
       const auto from = page_ceil(reinterpret_cast<std::uintptr_t>(block.data()));
       const auto to = page_floor(reinterpret_cast<std::uintptr_t>(block.data() + block.capacity()));
@@ -106,7 +112,8 @@ class PendingBlocks {
 struct Batch {
   std::vector<Item> items;
   std::tuple<std::vector<std::vector<event::Fault>>, std::vector<std::vector<event::PageAlloc>>,
-             std::vector<std::vector<event::TlbFlush>>, std::vector<std::vector<event::Sample>>>
+             std::vector<std::vector<event::TlbFlush>>, std::vector<std::vector<event::Sample>>,
+             std::vector<std::vector<event::Syscall>>>
       blocks;
 
   bool empty() const {
@@ -122,8 +129,8 @@ class Pending {
     items_.push_back(std::move(item));
   }
   template <typename Event>
-  bool add(std::span<const Event>& events, Clock::time_point now) {
-    return std::get<PendingBlocks<Event>>(blocks_).add(events, now);
+  bool add(std::span<const Event>& events) {
+    return std::get<PendingBlocks<Event>>(blocks_).add(events);
   }
 
   Batch take(Clock::time_point begun_before) {
@@ -153,7 +160,8 @@ class Pending {
   std::vector<Item> items_;
   std::size_t item_bytes_ = 0;
   std::tuple<PendingBlocks<event::Fault>, PendingBlocks<event::PageAlloc>,
-             PendingBlocks<event::TlbFlush>, PendingBlocks<event::Sample>>
+             PendingBlocks<event::TlbFlush>, PendingBlocks<event::Sample>,
+             PendingBlocks<event::Syscall>>
       blocks_;
 };
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "base/check.h"
 #include "recording/recording_file.h"
 
@@ -17,6 +20,19 @@ template <>
 constexpr ChunkKind kKindOf<event::TlbFlush> = ChunkKind::TlbFlush;
 template <>
 constexpr ChunkKind kKindOf<event::Sample> = ChunkKind::Sample;
+template <>
+constexpr ChunkKind kKindOf<event::Syscall> = ChunkKind::Syscall;
+
+// The first and the last ts, both inclusive.
+template <typename Event>
+std::pair<Nanoseconds, Nanoseconds> span_of(const std::vector<Event>& events) {
+  return {events.front().ts, events.back().ts};
+}
+// They come in the order they were told.
+std::pair<Nanoseconds, Nanoseconds> span_of(const std::vector<event::Syscall>& calls) {
+  const auto [min, max] = std::ranges::minmax_element(calls, {}, &event::Syscall::ts);
+  return {min->ts, max->ts};
+}
 
 }  // namespace
 
@@ -80,9 +96,8 @@ Result<void> Reader::read_chunk_list() {
   while (FT_TRY(in.next())) {
     ChunkInfo chunk;
     chunk.id = in.id();
-    chunk.kind = static_cast<ChunkKind>(
-        FT_TRY(in.number<std::uint8_t>(static_cast<std::int64_t>(ChunkKind::Fault),
-                                       static_cast<std::int64_t>(ChunkKind::Sample))));
+    chunk.kind = static_cast<ChunkKind>(FT_TRY(in.number<std::uint8_t>(
+        static_cast<std::int64_t>(ChunkKind::Fault), static_cast<std::int64_t>(kLastChunkKind))));
     chunk.events = FT_TRY(in.number<std::uint32_t>(1, static_cast<std::int64_t>(kMaxChunkEvents)));
     chunk.min_ts = FT_TRY(in.integer());
     chunk.max_ts = FT_TRY(in.integer());
@@ -115,11 +130,12 @@ Result<void> Reader::load(const ChunkInfo& chunk, std::vector<Event>& events) {
   const Result<void> decoded = decoder_.decode(body, events);
   select_body_.reset();
   if (!decoded) return damaged(where() + ", " + decoded.error().what, decoded.error().why);
-  if (events.size() != chunk.events || events.front().ts != chunk.min_ts ||
-      events.back().ts != chunk.max_ts) {
+  if (events.size() != chunk.events || span_of(events) != std::pair(chunk.min_ts, chunk.max_ts)) {
     return damaged(where(), "holds other events than listed");
   }
-  if constexpr (std::is_same_v<Event, event::Sample>) return check_references(chunk, events);
+  if constexpr (std::is_same_v<Event, event::Sample> || std::is_same_v<Event, event::Syscall>) {
+    return check_references(chunk, events);
+  }
   return {};
 }
 
@@ -127,6 +143,7 @@ template Result<void> Reader::load(const ChunkInfo&, std::vector<event::Fault>&)
 template Result<void> Reader::load(const ChunkInfo&, std::vector<event::PageAlloc>&);
 template Result<void> Reader::load(const ChunkInfo&, std::vector<event::TlbFlush>&);
 template Result<void> Reader::load(const ChunkInfo&, std::vector<event::Sample>&);
+template Result<void> Reader::load(const ChunkInfo&, std::vector<event::Syscall>&);
 
 Result<void> Reader::check_references(const ChunkInfo& chunk,
                                       const std::vector<event::Sample>& samples) {
@@ -136,6 +153,21 @@ Result<void> Reader::check_references(const ChunkInfo& chunk,
       return damaged(fmt::format("{}: chunk {} ({})", path_, chunk.id, name_of(chunk.kind)),
                      fmt::format("a sample names stack {} of {}",
                                  std::max(sample.kernel_stack, sample.user_stack), limit));
+    }
+  }
+  return {};
+}
+
+Result<void> Reader::check_references(const ChunkInfo& chunk,
+                                      const std::vector<event::Syscall>& calls) {
+  const auto stacks = static_cast<std::int64_t>(stack_limit_);
+  const auto files = static_cast<std::int64_t>(file_limit_);
+  for (const event::Syscall& call : calls) {
+    if (call.stack >= stacks || call.file >= files) {
+      return damaged(fmt::format("{}: chunk {} ({})", path_, chunk.id, name_of(chunk.kind)),
+                     call.stack >= stacks
+                         ? fmt::format("a system call names stack {} of {}", call.stack, stacks)
+                         : fmt::format("a system call names file {} of {}", call.file, files));
     }
   }
   return {};

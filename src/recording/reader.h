@@ -54,6 +54,7 @@ class Reader : public event::EventSource {
   Result<TableRows> rows(Table table);
   Result<std::size_t> id_limit(Table table);
   Result<void> check_references(const ChunkInfo& chunk, const std::vector<event::Sample>& samples);
+  Result<void> check_references(const ChunkInfo& chunk, const std::vector<event::Syscall>& calls);
 
   Result<void> read_meta(event::Trace& trace);
   Result<void> read_processes(event::Trace& trace);

@@ -152,26 +152,11 @@ Result<void> Reader::read_stacks(event::Trace& trace) {
 }
 
 Result<void> Reader::read_syscalls(event::Trace& trace) {
-  TableRows in = FT_TRY(rows(Table::Syscall));
-  while (FT_TRY(in.next())) {
-    event::Syscall call;
-    call.ts = FT_TRY(in.integer());
-    call.dur = FT_TRY(in.integer());
-    call.tid = FT_TRY(in.number<event::Tid>());
-    call.pid = FT_TRY(in.number<event::Pid>());
-    call.number = static_cast<event::SyscallNumber>(FT_TRY(in.number<std::uint16_t>()));
-    if (event::find_shape(call.number) == nullptr) {
-      return in.damaged_row(fmt::format("system call {} is none that recordings hold",
-                                        static_cast<unsigned>(call.number)));
-    }
-    call.finished = FT_TRY(in.flag());
-    call.stack = FT_TRY(
-        in.number<event::StackId>(event::kNoStack, static_cast<std::int64_t>(stack_limit_) - 1));
-    call.file = FT_TRY(
-        in.number<event::FileId>(event::kNoFile, static_cast<std::int64_t>(file_limit_) - 1));
-    for (std::uint64_t& argument : call.args) argument = FT_TRY(in.bits());
-    call.ret = FT_TRY(in.integer());
-    trace.syscalls.push_back(call);
+  std::vector<event::Syscall> calls;
+  for (const ChunkInfo& chunk : chunks_) {
+    if (chunk.kind != ChunkKind::Syscall) continue;
+    FT_TRY_VOID(load(chunk, calls));
+    trace.syscalls.insert(trace.syscalls.end(), calls.begin(), calls.end());
   }
   return {};
 }

@@ -170,8 +170,14 @@ TEST_F(ReaderTest, KnowsOtherDatabases) {
 }
 
 TEST_F(ReaderTest, KnowsNewerFormats) {
-  EXPECT_THAT(outcome_after("PRAGMA user_version=2"),
-              AllOf(HasSubstr("of format 2"), HasSubstr("a newer one")));
+  EXPECT_THAT(outcome_after("PRAGMA user_version=3"),
+              AllOf(HasSubstr("of format 3"), HasSubstr("a newer one")));
+}
+
+TEST_F(ReaderTest, KnowsOlderFormats) {
+  EXPECT_THAT(outcome_after("PRAGMA user_version=1"),
+              AllOf(HasSubstr("of format 1, which this firsttouch reads no more"),
+                    HasSubstr("the firsttouch that made it")));
 }
 
 TEST_F(ReaderTest, DoesNotNeedToWrite) {
@@ -196,7 +202,7 @@ TEST_F(ReaderTest, OpensAnyName) {
 TEST_F(ReaderTest, RefusesTablesOfSomebodyElsesMaking) {
   for (const char* sql : {
            "CREATE TABLE extra(x)",
-           "CREATE INDEX i ON raw_syscall(ts)",
+           "CREATE INDEX i ON raw_mm_event(ts)",
            "CREATE TRIGGER t AFTER INSERT ON raw_meta BEGIN SELECT 1; END",
            "CREATE VIEW v AS SELECT 1",
            "DROP TABLE raw_phase",
@@ -214,15 +220,9 @@ TEST_F(ReaderTest, NamesTheTableAndRow) {
               HasSubstr("raw_phase: 1 rows instead of 2"));
   EXPECT_THAT(outcome_after("INSERT INTO raw_phase VALUES(2,'',0,0)"),
               HasSubstr("raw_phase row 2: is one more than the 2 it should have"));
-  EXPECT_THAT(outcome_after("UPDATE raw_syscall SET tid=4294967296 WHERE id=1"),
-              HasSubstr("raw_syscall row 1: column tid cannot be 4294967296"));
-  EXPECT_THAT(outcome_after("UPDATE raw_syscall SET stack=2 WHERE id=1"),
-              HasSubstr("column stack cannot be 2"));
-  EXPECT_THAT(outcome_after("UPDATE raw_syscall SET file=-2 WHERE id=1"),
-              HasSubstr("column file cannot be -2"));
-  EXPECT_THAT(outcome_after("UPDATE raw_syscall SET number=0 WHERE id=1"),
-              HasSubstr("system call 0 is none"));
-  EXPECT_THAT(outcome_after("UPDATE raw_syscall SET ts='now' WHERE id=1"),
+  EXPECT_THAT(outcome_after("UPDATE raw_mm_event SET tid=4294967296 WHERE id=0"),
+              HasSubstr("raw_mm_event row 0: column tid cannot be 4294967296"));
+  EXPECT_THAT(outcome_after("UPDATE raw_mm_event SET ts='now' WHERE id=0"),
               HasSubstr("column ts is of another type"));
   EXPECT_THAT(outcome_after("UPDATE raw_thread SET name=NULL WHERE id=1"),
               HasSubstr("column name is of another type"));
@@ -234,7 +234,7 @@ TEST_F(ReaderTest, NamesTheTableAndRow) {
               HasSubstr("its command is damaged at byte 1"));
   EXPECT_THAT(outcome_after("UPDATE raw_total SET row_count=-1 WHERE id=3"),
               HasSubstr("raw_total: row 3 is not as it should be"));
-  EXPECT_THAT(outcome_after("DELETE FROM raw_total WHERE id=11"), HasSubstr("rows are missing"));
+  EXPECT_THAT(outcome_after("DELETE FROM raw_total WHERE id=10"), HasSubstr("rows are missing"));
   EXPECT_THAT(outcome_after("UPDATE raw_total SET name='raw_x' WHERE id=0"),
               HasSubstr("raw_total: row 0"));
 }
@@ -248,14 +248,34 @@ TEST_F(ReaderTest, NamesTheChunkAndByte) {
               HasSubstr("chunk 0 (fault): 0 bytes instead of"));
   EXPECT_THAT(outcome_after("UPDATE raw_chunk SET events=70000 WHERE id=0"),
               HasSubstr("raw_chunk row 0: column events cannot be 70000"));
-  EXPECT_THAT(outcome_after("UPDATE raw_chunk SET kind=5 WHERE id=0"),
-              HasSubstr("column kind cannot be 5"));
+  EXPECT_THAT(outcome_after("UPDATE raw_chunk SET kind=6 WHERE id=0"),
+              HasSubstr("column kind cannot be 6"));
+  EXPECT_THAT(outcome_after("UPDATE raw_chunk SET body=zeroblob(bytes) WHERE kind=5"),
+              HasSubstr("(syscall): byte"));
   EXPECT_THAT(outcome_after("UPDATE raw_chunk SET bytes=999999999 WHERE id=0"),
               HasSubstr("column bytes cannot be 999999999"));
   // A body damaged in the middle, its listed checksum intact.
   EXPECT_THAT(outcome_after("UPDATE raw_chunk SET body=CAST(substr(body, 1, 100) || "
                             "zeroblob(1) || substr(body, 102) AS BLOB) WHERE id=0"),
               AllOf(HasSubstr("chunk 0 (fault), byte"), HasSubstr("the checksum does not match")));
+}
+
+TEST_F(ReaderTest, RefusesCallsThatNameWhatIsNotThere) {
+  const auto outcome_of = [&](const event::Syscall& call) -> std::string {
+    auto writer = Writer::create(path_).value();
+    writer->on_stack(1, {});
+    writer->on_file(0, {});
+    writer->on_syscall({.number = event::SyscallNumber::Brk, .stack = 1, .file = 0});
+    writer->on_syscall(call);
+    EXPECT_TRUE(writer->finish());
+    auto read = (*Reader::open(path_))->trace();
+    return read ? "readable" : read.error().message();
+  };
+  EXPECT_EQ(outcome_of({.number = event::SyscallNumber::Brk}), "readable");
+  EXPECT_THAT(outcome_of({.number = event::SyscallNumber::Brk, .stack = 2}),
+              HasSubstr("chunk 0 (syscall): a system call names stack 2 of 2"));
+  EXPECT_THAT(outcome_of({.number = event::SyscallNumber::Brk, .file = 1}),
+              HasSubstr("a system call names file 1 of 1"));
 }
 
 TEST_F(ReaderTest, BoundsWhatRowsMayMakeItAllocate) {

@@ -85,6 +85,12 @@ Result<void> check_kind(const Header& header, std::uint64_t size, const std::str
                             version, kFormatVersion),
                 "use the firsttouch that made it, or a newer one");
   }
+  if (version != 0 && version < kFormatVersion) {
+    return fail(
+        path,
+        fmt::format("is a recording of format {}, which this firsttouch reads no more", version),
+        "use the firsttouch that made it, or record again");
+  }
   if (version == 0) return damaged(path, "format 0 at byte 60");
   if (header.byte(kWriteVersionAt) != kRollbackJournalled ||
       header.byte(kReadVersionAt) != kRollbackJournalled) {

@@ -44,6 +44,11 @@ constexpr ChunkKind kind_of<event::Sample>() {
   return ChunkKind::Sample;
 }
 
+template <>
+constexpr ChunkKind kind_of<event::Syscall>() {
+  return ChunkKind::Syscall;
+}
+
 }  // namespace
 
 // One row on its way into a table: columns in their order, then done().
@@ -291,20 +296,6 @@ Result<void> Store::put(event::StackId id, const event::Stack& stack) {
       .done();
 }
 
-Result<void> Store::put(const event::Syscall& syscall) {
-  Row next = row(Table::Syscall, next_id(Table::Syscall));
-  next.integer(syscall.ts)
-      .integer(syscall.dur)
-      .integer(syscall.tid)
-      .integer(syscall.pid)
-      .integer(static_cast<std::int64_t>(syscall.number))
-      .integer(syscall.finished ? 1 : 0)
-      .integer(syscall.stack)
-      .integer(syscall.file);
-  for (const std::uint64_t argument : syscall.args) next.bits(argument);
-  return next.integer(syscall.ret).done();
-}
-
 Result<void> Store::put(const event::MmEvent& event) {
   return row(Table::MmEvent, next_id(Table::MmEvent))
       .integer(event.ts)
@@ -365,5 +356,6 @@ template Result<void> Store::put_chunk(std::span<const event::Fault>);
 template Result<void> Store::put_chunk(std::span<const event::PageAlloc>);
 template Result<void> Store::put_chunk(std::span<const event::TlbFlush>);
 template Result<void> Store::put_chunk(std::span<const event::Sample>);
+template Result<void> Store::put_chunk(std::span<const event::Syscall>);
 
 }  // namespace ft::recording

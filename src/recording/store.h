@@ -45,7 +45,6 @@ class Store {
   Result<void> put(const event::Thread& thread);
   Result<void> put(event::FileId id, const event::File& file);
   Result<void> put(event::StackId id, const event::Stack& stack);
-  Result<void> put(const event::Syscall& syscall);
   Result<void> put(const event::MmEvent& event);
   Result<void> put(const event::Phase& phase);
   Result<void> put(const event::Snapshot& snapshot);

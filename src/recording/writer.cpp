@@ -81,11 +81,12 @@ Result<void> write_batch(Store& store, const Batch& batch) {
   ItemWriter write_item(store);
   for (const Item& item : batch.items) FT_TRY_VOID(std::visit(write_item, item));
   ChunkWriter write_chunks(store);
-  const auto& [faults, allocs, flushes, samples] = batch.blocks;
+  const auto& [faults, allocs, flushes, samples, calls] = batch.blocks;
   FT_TRY_VOID(write_chunks(faults));
   FT_TRY_VOID(write_chunks(allocs));
   FT_TRY_VOID(write_chunks(flushes));
   FT_TRY_VOID(write_chunks(samples));
+  FT_TRY_VOID(write_chunks(calls));
   return store.commit();
 }
 
@@ -145,7 +146,7 @@ struct Writer::State {
   std::optional<Error> error;
   std::atomic<bool> failed = false;
 
-  void run();
+  void run(Pace pace);
   bool wait_for_work(std::unique_lock<std::mutex>& held);
   void write_pending(std::unique_lock<std::mutex>& held, Clock::time_point begun_before);
   void give_back(Batch& batch);
@@ -158,9 +159,11 @@ struct Writer::State {
 
 // ---- the encoding thread ----
 
-void Writer::State::run() {
+void Writer::State::run(Pace pace) {
   // Of this thread only: Linux's nice value belongs to threads.
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kEncoderNice);
+  if (pace == Pace::SparesTarget) {
+    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kEncoderNice);
+  }
   std::unique_lock held(mutex);
   while (wait_for_work(held)) write_pending(held, Clock::now() - kOpenBlockLife);
 }
@@ -212,12 +215,11 @@ void Writer::State::add(Item item) {
 template <typename Event>
 void Writer::State::add(std::span<const Event> events) {
   if (failed || events.empty()) return;
-  const Clock::time_point now = Clock::now();
   std::unique_lock held(mutex);
   while (!events.empty()) {
     space.wait(held, [&] { return pending.bytes() < kPendingLimit || failed; });
     if (failed || ending != Ending::None) return;
-    if (pending.add(events, now)) work.notify_one();
+    if (pending.add(events)) work.notify_one();
   }
 }
 
@@ -248,7 +250,7 @@ Writer::~Writer() {
 }
 
 Result<std::unique_ptr<Writer>> Writer::create(const std::string& path,
-                                               std::optional<FileOwner> owner) {
+                                               std::optional<FileOwner> owner, Pace pace) {
   const FileSizeSignalHeld no_signal;
   auto state = std::make_unique<State>();
   // The recorder may change its folder later.
@@ -272,7 +274,7 @@ Result<std::unique_ptr<Writer>> Writer::create(const std::string& path,
     ::pthread_sigmask(SIG_BLOCK, &all, &before);
     Result<void> outcome;
     try {
-      state->encoder = std::thread(&State::run, state.get());
+      state->encoder = std::thread(&State::run, state.get(), pace);
     } catch (const std::system_error& refused) {
       outcome = fail("starting the recording's thread", refused.what());
     }
@@ -327,7 +329,10 @@ void Writer::on_stack(event::StackId id, const event::Stack& stack) {
   state_->add(StackItem{id, stack});
 }
 void Writer::on_syscall(const event::Syscall& syscall) {
-  state_->add(syscall);
+  state_->add(std::span(&syscall, 1));
+}
+void Writer::on_syscalls(std::span<const event::Syscall> syscalls) {
+  state_->add(syscalls);
 }
 void Writer::on_faults(std::span<const event::Fault> faults) {
   state_->add(faults);

@@ -54,12 +54,24 @@ class RecordingTest : public ::testing::Test {
   std::string path_ = folder_.file("run.ft");
 };
 
+std::string read_back(const std::string& path) {
+  return read_file(path).value_or("nothing there");
+}
+
+void wait_for_size(const std::string& path, off_t size) {
+  struct stat status{};
+  for (int tries = 0; tries < 20'000; ++tries) {
+    if (::stat(path.c_str(), &status) == 0 && status.st_size >= size) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
 Told expected(std::size_t fault_count) {
   event::MemoryTrace memory;
   tell_small_tables(memory);
   tell_chunks(memory, fault_count);
   Told told = tell_all(memory).value();
-  told.trace.meta["format_version"] = "1";
+  told.trace.meta["format_version"] = "2";
   told.trace.meta["tool_version"] = FT_VERSION;
   told.trace.meta["complete"] = "1";
   return told;
@@ -81,6 +93,42 @@ TEST_F(RecordingTest, BringsBackNothing) {
   EXPECT_EQ(told.trace.meta.size(), 3U);
   EXPECT_TRUE(told.trace.processes.empty());
   EXPECT_TRUE(told.faults.empty());
+}
+
+// Their place is their id in SQL: it must not depend on how they are stored.
+TEST_F(RecordingTest, KeepsCallsOfOneMomentInTheOrderTold) {
+  event::MemoryTrace memory;
+  {
+    auto recording = writer();
+    for (int i = 0; i < 40'000; ++i) {
+      const event::Syscall call{
+          .ts = i / 100,
+          .tid = 40 + i * 7 % 13,
+          .pid = 40,
+          .number = i % 3 == 0 ? event::SyscallNumber::Mmap : event::SyscallNumber::Munmap,
+          .args = {static_cast<std::uint64_t>(i) << 12U, 4096},
+          .ret = i};
+      memory.on_syscall(call);
+      // One by one, and many at once.
+      if (i % 2 == 0)
+        recording->on_syscall(call);
+      else
+        recording->on_syscalls(std::span(&call, 1));
+    }
+    ASSERT_TRUE(recording->finish());
+  }
+  EXPECT_TRUE(recorded().trace.syscalls == memory.trace().value().syscalls);
+}
+
+TEST_F(RecordingTest, WritesCallsOfAChunkThatDoesNotFill) {
+  const auto recording = writer();
+  const std::string before = read_back(path_);
+  recording->on_syscall({.number = event::SyscallNumber::Brk});
+  const auto written = [&] { return read_back(path_) != before; };
+  for (int tries = 0; tries < 2000 && !written(); ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(written());
 }
 
 TEST_F(RecordingTest, IsCutShortWithoutFinish) {
@@ -164,9 +212,6 @@ TEST_F(RecordingTest, TakesEventsFromSeveralThreads) {
 void write_file(const std::string& path, std::string_view text) {
   std::ofstream(path) << text;
 }
-std::string read_back(const std::string& path) {
-  return read_file(path).value_or("nothing there");
-}
 
 TEST_F(RecordingTest, RotatesAnOlderOne) {
   write_file(path_, "newer");
@@ -228,14 +273,6 @@ void record_without_end(Writer& recording) {
     call.tid = kTeller;
     call.number = event::SyscallNumber::Munmap;
     recording.on_syscall(call);
-  }
-}
-
-void wait_for_size(const std::string& path, off_t size) {
-  struct stat status{};
-  for (int tries = 0; tries < 20'000; ++tries) {
-    if (::stat(path.c_str(), &status) == 0 && status.st_size >= size) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
 
