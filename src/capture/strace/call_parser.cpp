@@ -14,8 +14,15 @@ namespace {
 using event::ArgumentForm;
 using event::SyscallShape;
 
+constexpr auto kNameChars = [] {
+  std::array<bool, 256> is{};
+  for (unsigned c = 0; c < is.size(); ++c) {
+    is[c] = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || (c >= 'A' && c <= 'Z');
+  }
+  return is;
+}();
 bool is_name_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || (c >= 'A' && c <= 'Z');
+  return kNameChars[static_cast<unsigned char>(c)];
 }
 
 std::size_t hash_of(std::string_view name) {
@@ -74,9 +81,12 @@ bool take_plain_number(Scanner& scanner, std::uint64_t& value) {
 std::size_t slot_of(std::string_view text) {
   std::uint64_t head = 0;
   std::uint64_t tail = 0;
-  const std::size_t width = std::min(text.size(), sizeof head);
-  std::memcpy(&head, text.data(), width);
-  std::memcpy(&tail, text.data() + text.size() - width, width);
+  if (text.size() >= sizeof head) [[likely]] {
+    std::memcpy(&head, text.data(), sizeof head);
+    std::memcpy(&tail, text.data() + text.size() - sizeof tail, sizeof tail);
+  } else {
+    std::memcpy(&head, text.data(), text.size());
+  }
   const std::uint64_t mixed = (head ^ (tail * 31) ^ text.size()) * 0x9e3779b97f4a7c15;
   return static_cast<std::size_t>(mixed >> 32U);
 }
@@ -138,6 +148,16 @@ bool skip_argument(Scanner& scanner) {
 bool read_decoration(Scanner& scanner, std::string_view& path, bool& deleted) {
   scanner.advance();  // '<'
   const char* start = scanner.position();
+  // Nearly every path has neither brackets nor escapes.
+  const std::string_view rest = scanner.rest();
+  const std::string_view plain = rest.substr(0, rest.find('>'));
+  if (plain.size() < rest.size() && plain.find('<') == std::string_view::npos &&
+      plain.find('\\') == std::string_view::npos) {
+    path = plain;
+    scanner.advance(plain.size() + 1);
+    deleted = scanner.take(std::string_view("(deleted)"));
+    return true;
+  }
   unsigned depth = 1;
   while (depth > 0) {
     if (scanner.done()) return false;
@@ -186,6 +206,7 @@ CallOutcome CallParser::parse(Scanner& scanner, ParsedCall& call) {
 
 bool CallParser::read_arguments(Scanner& scanner, ParsedCall& call) {
   const bool named = call.shape->number == event::SyscallNumber::Clone;
+  const event::ArgumentFormats& formats = event::argument_formats(call.shape->number);
   for (std::size_t position = 0;; ++position) {
     if (scanner.take(')')) return true;
     // The thread died in the call: "madvise(0x7f00, <unfinished ...>) = ?".
@@ -199,8 +220,8 @@ bool CallParser::read_arguments(Scanner& scanner, ParsedCall& call) {
       scanner.advance(length);
       index = meant < 0 ? call.args.size() : static_cast<std::size_t>(meant);
     }
-    const bool read =
-        index < call.args.size() ? read_argument(scanner, call, index) : skip_argument(scanner);
+    const bool read = index < call.args.size() ? read_argument(scanner, call, index, formats[index])
+                                               : skip_argument(scanner);
     if (!read) return fail(scanner.done() ? "the line ends inside the call" : "odd argument");
     // What the call changed: "[0x1] => [0x2]"; or a comment of strace's.
     if (!ends_argument(scanner.peek())) {
@@ -217,8 +238,8 @@ bool CallParser::read_arguments(Scanner& scanner, ParsedCall& call) {
   }
 }
 
-bool CallParser::read_argument(Scanner& scanner, ParsedCall& call, std::size_t index) {
-  const event::ArgumentFormat format = event::argument_formats(call.shape->number)[index];
+bool CallParser::read_argument(Scanner& scanner, ParsedCall& call, std::size_t index,
+                               event::ArgumentFormat format) {
   std::uint64_t& value = call.args[index];
   switch (format.form) {
     case ArgumentForm::Flags:
@@ -271,7 +292,7 @@ bool CallParser::read_argument(Scanner& scanner, ParsedCall& call, std::size_t i
 bool CallParser::read_flag_argument(Scanner& scanner, const event::FlagTable& table,
                                     std::uint64_t& value, bool& unknown) {
   const char* start = scanner.position();
-  while (!scanner.done() && !ends_argument(scanner.peek())) scanner.advance();
+  scanner.skip_to(',', ')');
   if (scanner.done()) return false;
   std::string_view text = scanner.since(start);
   if (text.ends_with('>')) [[unlikely]] {  // "PROT_READ <unfinished ...>)"
@@ -283,7 +304,7 @@ bool CallParser::read_flag_argument(Scanner& scanner, const event::FlagTable& ta
   const std::size_t slot = slot_of(text) % known_flags_.size();
   KnownFlags& known = known_flags_[slot];
   const bool hit = known.table == &table && known.length == text.size() &&
-                   std::equal(text.begin(), text.end(), known.text.begin());
+                   std::memcmp(text.data(), known.text.data(), text.size()) == 0;
   if (!hit) {
     const std::optional<event::FlagValue> flags = event::read_flags(text, table);
     if (!flags) {

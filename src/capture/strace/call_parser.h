@@ -52,7 +52,8 @@ class CallParser {
     return false;
   }
   bool read_arguments(Scanner& scanner, ParsedCall& call);
-  bool read_argument(Scanner& scanner, ParsedCall& call, std::size_t index);
+  bool read_argument(Scanner& scanner, ParsedCall& call, std::size_t index,
+                     event::ArgumentFormat format);
   bool read_flag_argument(Scanner& scanner, const event::FlagTable& table, std::uint64_t& value,
                           bool& unknown);
   bool read_fd(Scanner& scanner, ParsedCall& call, std::uint64_t& value);

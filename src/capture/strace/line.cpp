@@ -16,6 +16,10 @@ constexpr Nanoseconds kEarliestEpoch = 100'000'000 * kSecond;
 void read_fraction(Scanner& scanner, Nanoseconds& time) {
   static constexpr std::array<Nanoseconds, 10> kUnits = {
       1'000'000'000, 100'000'000, 10'000'000, 1'000'000, 100'000, 10'000, 1'000, 100, 10, 1};
+  if (std::uint64_t microseconds = 0; scanner.take_six_digits(microseconds)) {
+    time += static_cast<Nanoseconds>(microseconds) * kUnits[6];
+    return;
+  }
   Nanoseconds fraction = 0;
   std::size_t digits = 0;
   for (; Scanner::is_digit(scanner.peek()); scanner.advance()) {

@@ -23,6 +23,8 @@ constexpr std::uint64_t kSetName = 15;  // PR_SET_NAME
 constexpr std::size_t kPositionsKept = 5;
 constexpr std::size_t kNamesKept = 1024;  // Linux has fewer than 500 calls
 constexpr std::uint64_t kLinesBetweenChecks = 4096;
+// Few enough to stay in a core's first cache but one.
+constexpr std::size_t kCallsAtOnce = 512;
 
 bool makes_tasks(SyscallNumber number) {
   return number == SyscallNumber::Clone || number == SyscallNumber::Clone3 ||
@@ -75,6 +77,13 @@ LogImporter::LogImporter(std::string name, event::EventSink& sink, ImportOptions
   sink_.on_meta("backend", "import");
   sink_.on_meta("import.format", "strace");
   sink_.on_meta("import.log", name_);
+  calls_.reserve(kCallsAtOnce);
+}
+
+// What was read is told even where the import ends with an Error.
+LogImporter::~LogImporter() {
+  if (held_) calls_.pop_back();
+  give_calls();
 }
 
 Result<void> LogImporter::line(std::string_view line) {
@@ -95,7 +104,7 @@ Result<void> LogImporter::line(std::string_view line) {
     if (!stacks_.add_frame(line)) return malformed(3, "expected a stack frame");
     return {};
   }
-  flush_call();
+  release_call();
   if (line.empty() || line.front() == '#' || trim(line).empty()) return {};
 
   if (line.ends_with(kAttached)) [[unlikely]] {
@@ -295,7 +304,7 @@ bool LogImporter::tell_unfinished(Task& task) {
   ParsedCall call;
   if (parser_.parse(scanner, call) != CallOutcome::Whole) return false;
   tell(call, task, task.call_ts);
-  flush_call();
+  release_call();
   return true;
 }
 
@@ -308,16 +317,16 @@ void LogImporter::tell(const ParsedCall& call, Task& task, Nanoseconds ts) {
     tell_lifecycle(call, task, ts);
   }
   held_ = true;
-  held_call_.ts = ts;
-  held_call_.dur = call.dur;
-  held_call_.tid = task.thread.tid;
-  held_call_.pid = task.thread.pid;
-  held_call_.number = number;
-  held_call_.finished = call.finished;
-  held_call_.stack = event::kNoStack;
-  held_call_.args = call.args;
-  held_call_.ret = call.ret;
-  held_call_.file = file_of(call, task);
+  event::Syscall& held = calls_.emplace_back();
+  held.ts = ts;
+  held.dur = call.dur;
+  held.tid = task.thread.tid;
+  held.pid = task.thread.pid;
+  held.number = number;
+  held.finished = call.finished;
+  held.args = call.args;
+  held.ret = call.ret;
+  held.file = file_of(call, task);
 }
 
 event::FileId LogImporter::file_of(const ParsedCall& call, const Task& task) {
@@ -363,7 +372,7 @@ void LogImporter::tell_lifecycle(const ParsedCall& call, Task& task, Nanoseconds
   }
 }
 
-void LogImporter::flush_call() {
+void LogImporter::release_call() {
   if (!held_) {
     stacks_.discard();
     return;
@@ -371,10 +380,15 @@ void LogImporter::flush_call() {
   held_ = false;
   if (stacks_.reading()) {
     stacks_seen_ = true;
-    held_call_.stack = stacks_.finish(held_call_.pid);
+    calls_.back().stack = stacks_.finish(calls_.back().pid);
   }
   ++summary_.calls;
-  sink_.on_syscall(held_call_);
+  if (calls_.size() == kCallsAtOnce) give_calls();
+}
+
+void LogImporter::give_calls() {
+  sink_.on_syscalls(calls_);
+  calls_.clear();
 }
 
 Result<void> LogImporter::exit_line(const Scanner& scanner, const LinePrefix& prefix) {
@@ -431,7 +445,7 @@ Result<void> LogImporter::malformed(std::size_t column, const char* why) {
 
 Result<ImportSummary> LogImporter::finish() {
   if (interrupted_pending_) FT_TRY_VOID(malformed(0, "the log ends inside a line"));
-  flush_call();
+  release_call();
   if (understood_ == 0) {
     constexpr const char* kRemedy =
         "give the file that strace wrote with -o, or its standard error";
@@ -441,6 +455,7 @@ Result<ImportSummary> LogImporter::finish() {
   for (Task* task : family_.unfinished_tasks()) {
     if (tell_unfinished(*task)) ++never_resumed_;
   }
+  give_calls();
   if (sink_.failed()) return fail(name_, "the recording cannot be written");
   summary_.threads = family_.threads();
   summary_.processes = family_.processes();

@@ -23,6 +23,10 @@ class LogImporter {
   LogImporter(std::string name, event::EventSink& sink, ImportOptions options,
               std::string_view beginning);
 
+  ~LogImporter();
+  LogImporter(const LogImporter&) = delete;
+  LogImporter& operator=(const LogImporter&) = delete;
+
   // One line without its newline. An Error ends the import.
   Result<void> line(std::string_view line);
 
@@ -46,7 +50,8 @@ class LogImporter {
   void tell_lifecycle(const ParsedCall& call, Task& task, Nanoseconds ts);
   // False where it is a call that is not followed, or damaged.
   bool tell_unfinished(Task& task);
-  void flush_call();
+  void release_call();
+  void give_calls();
   Task& task_of(const LinePrefix& prefix, std::string_view body, Nanoseconds ts);
   void tell_meta();
   void tell_losses();
@@ -70,9 +75,10 @@ class LogImporter {
   bool durations_seen_ = false;
   bool stacks_seen_ = false;
 
-  // The last call, held back until it is clear that no stack follows it.
+  // Calls on their way to the sink. The last may be held back until it is clear that no stack
+  // follows it.
+  std::vector<event::Syscall> calls_;
   bool held_ = false;
-  event::Syscall held_call_;
 
   std::string interrupted_;  // a line that "strace: Process N attached" cut in two
   bool interrupted_pending_ = false;
