@@ -176,6 +176,30 @@ TEST(RecordLife, ARunningProcessIsFollowedAndLeftRunning) {
   }
 }
 
+// A start script is not what one wants to know about: its child is the subject, whole.
+TEST(RecordLife, AProgramThatAScriptStartsHasItsImageAndStackInTheRecording) {
+  for (const std::string& backend : backends()) {
+    const std::string path = scratch("script.ft");
+    const Finished ran = run({firsttouch(), "record", "--backend", backend, "-o", path, "--", "sh",
+                              "-c", target("touch_pages") + " 20000; true"});
+    ASSERT_EQ(ran.exit_status(), 0) << ran.err;
+    const Recorded recorded = load(path);
+    const auto child = std::ranges::find_if(recorded.trace.processes, [](const auto& process) {
+      return process.executable.ends_with("touch_pages");
+    });
+    ASSERT_NE(child, recorded.trace.processes.end());
+    const auto maps = std::ranges::find_if(recorded.trace.snapshots, [&](const auto& snapshot) {
+      return snapshot.pid == child->pid && snapshot.moment == "exec" && snapshot.source == "maps";
+    });
+    ASSERT_NE(maps, recorded.trace.snapshots.end()) << backend;
+    EXPECT_THAT(maps->text, HasSubstr("[stack]"));
+    EXPECT_THAT(maps->text, HasSubstr("touch_pages"));
+    const Finished report = run({firsttouch(), "report", path});
+    EXPECT_THAT(report.out, HasSubstr("touch_pages"));
+    EXPECT_THAT(report.out, HasSubstr("Main stack")) << backend;
+  }
+}
+
 // As in a container: the program lies where only its own mount namespace has it, and is gone from
 // there, with the namespace, when its functions are to be named.
 TEST(RecordLife, FunctionsOfAProgramInAMountNamespaceOfItsOwnHaveNames) {

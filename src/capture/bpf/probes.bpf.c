@@ -586,7 +586,8 @@ int BPF_PROG(process_exec, struct task_struct* task, int old_tid, struct linux_b
   }
   if (bpf_probe_read_user(scratch->argv, bytes, (void*)start)) bytes = 0;
   message->argv_bytes = bytes;
-  if (bpf_ringbuf_output(&ring, message, sizeof(*message) + bytes, BPF_RB_NO_WAKEUP))
+  // At once: a child goes on, and its first look at itself is due.
+  if (bpf_ringbuf_output(&ring, message, sizeof(*message) + bytes, BPF_RB_FORCE_WAKEUP))
     lost(FT_EXEC, 1);
   return 0;
 }

@@ -92,6 +92,7 @@ class Recorder {
   std::uint64_t stack_copies_dropped_ = 0;
   Nanoseconds start_ = 0;
   Nanoseconds held_ = 0;
+  event::Pid held_process_ = 0;  // stops at exec and exit; 0: attached, nobody does
 };
 
 // A recorder that waits for a CPU while it reads smaps holds the target's mmap_lock for all that
@@ -112,7 +113,11 @@ Result<void> Recorder::prepare() {
   if (auto nodes = host::PfnNodes::read(host::HostFiles())) nodes_ = std::move(*nodes);
   start_ = monotonic_now();
   MessageDecoder::Hooks hooks;
-  hooks.on_exec = [this](event::Pid pid) { file_systems_->note(pid); };
+  hooks.on_exec = [this](event::Pid pid) {
+    file_systems_->note(pid);
+    // Nobody holds a child at its exec: what it has mapped itself by now is in its calls too.
+    if (pid != held_process_) snapshot(pid, "exec", kExecSources);
+  };
   hooks.on_libjvm = [this](event::Pid pid, const std::string& path) {
     // Inside a container the path holds only under the process's own root.
     mark_jvm(pid, path, fmt::format("/proc/{}/root{}", pid, path));
@@ -178,6 +183,7 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
       {.command = options_.command, .user = options_.user, .prepare = {}}, signals));
   if (auto ready = prepare(); !ready) return RecordResult{.unavailable = ready.error()};
   const event::Pid target = child.pid();
+  held_process_ = target;
   tell_start("bpf", options_.command, start_, sink_);
   tell(sink_, "target.pid", target);
   if (const std::string libjvm = libjvm_of_command(options_.command.front()); !libjvm.empty()) {
