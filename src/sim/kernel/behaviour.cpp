@@ -53,10 +53,12 @@ Behaviour behaviour_of(Release release) {
   behaviour.guard_pages = since(13);
   behaviour.huge_zero_becomes_huge = since(13);
   behaviour.dontneed_frees_tables = since(14);
+  behaviour.reuses_part_of_block = since(15);
   behaviour.guard_pages_in_files = since(15);
   behaviour.faulted_joins_unfaulted = since(16);
   behaviour.discards_in_one_gather = since(16);
   behaviour.moves_many_areas = since(17);
+  behaviour.seals_protect_file_copies = since(17);
   return behaviour;
 }
 
