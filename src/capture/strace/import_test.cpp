@@ -1,6 +1,7 @@
 #include "capture/strace/import.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -438,6 +439,27 @@ TEST(StraceImport, StrictModeStopsAtThePosition) {
               HasSubstr("test.log:2:25: expected '='"));
   EXPECT_THAT(strict_error("[pid oops] munmap(0x1, 2) = 0\n"), HasSubstr("test.log:1:6:"));
   EXPECT_THAT(strict_error("munmap(0x1, 2) = 0 > x\n"), HasSubstr("test.log:1:20"));
+}
+
+// However many calls are told at once: all before the end are told, in order, and so they are where
+// the import fails.
+TEST(StraceImport, TellsEveryCallBeforeTheEnd) {
+  for (const std::size_t count : {1U, 2U, 511U, 512U, 513U, 1024U, 1500U}) {
+    std::string log;
+    for (std::size_t i = 0; i < count; ++i) log += fmt::format("brk({:#x}) = 0\n", i);
+    for (const bool fails : {false, true}) {
+      MemoryTrace memory;
+      ImportOptions options;
+      if (fails) options.strictness = Strictness::Strict;
+      const auto summary =
+          import_log(fails ? log + "nonsense\n" : log, "test.log", memory, options);
+      EXPECT_NE(summary.has_value(), fails);
+      const Trace trace = memory.trace().value();
+      // The last one is told once it is clear that no stack follows it, as here it is.
+      ASSERT_EQ(trace.syscalls.size(), count) << fails;
+      for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(trace.syscalls[i].args[0], i);
+    }
+  }
 }
 
 TEST(StraceImport, RefusesWhatIsNoLogAtAll) {
