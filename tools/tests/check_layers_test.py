@@ -83,7 +83,12 @@ class CheckLayers(unittest.TestCase):
         self.assert_broken({"src/host/a.cpp": "#include <bpf/libbpf.h>\n"},
                            "<bpf/libbpf.h> belongs under capture only")
         self.assert_broken({"apps/firsttouch/a.cpp": "#include <sys/ptrace.h>\n"},
-                           "<sys/ptrace.h> belongs under capture only")
+                           "<sys/ptrace.h> belongs under capture and apps/ft-differential only")
+
+    def test_the_differential_test_may_trace(self):
+        status, output = check_tree(
+            {"apps/ft-differential/a.cpp": "#include <sys/ptrace.h>\n"})
+        self.assertEqual(status, 0, output)
 
     def test_unit_tests_may_look_anywhere_in_src(self):
         status, output = check_tree({
