@@ -23,6 +23,7 @@
 #include "sim/virt/open_file.h"
 #include "sim/virt/page_table.h"
 #include "sim/virt/vma.h"
+#include "sim/virt/vma_editor.h"
 #include "sim/virt/vma_set.h"
 
 namespace ft::sim::virt {
@@ -39,6 +40,7 @@ struct FollowUp {
     PopulateWrite,  // MADV_POPULATE_WRITE: likewise
     Collapse,       // MADV_COLLAPSE: as khugepaged, in whole 2 MiB blocks
     PageOut,        // MADV_PAGEOUT
+    ReadAhead,      // MADV_WILLNEED: these pages of the file come into memory
     PunchHole,      // MADV_REMOVE: drops these pages from the file and from all that map it
   };
   Kind kind;
@@ -130,12 +132,113 @@ class AddressSpace {
   void check() const;  // expensive
 
  private:
+  // Areas of a range which is being unmapped, still in the set (struct vma_munmap_struct).
+  struct Unmapping {
+    AddressRange range;
+    Vma* previous = nullptr;
+    Vma* next = nullptr;
+    VmTotals totals = {};  // of the areas inside
+    std::uint64_t committed = 0;
+    bool any = false;
+  };
+  // A mapping on its way (struct mmap_state).
+  struct NewMapping;
+  struct Remap;
+  struct Advising;
+  struct AdviceRange;
+
+  // limits.cpp: what may be added, and what is counted.
+  bool may_expand(VmFlags flags, std::uint64_t pages) const;
+  bool may_lock(VmFlags flags, std::uint64_t bytes) const;
+  void count(VmFlags flags, std::uint64_t pages);
+  void uncount(VmFlags flags, std::uint64_t pages);
+  bool commit(std::uint64_t pages);
+  void give_back(std::uint64_t pages);
+
+  // unmapped_area.cpp: an address, or -errno.
+  std::int64_t unmapped_area(const BackingFile* file, std::uint64_t addr, std::uint64_t length,
+                             std::uint64_t page_offset, std::uint64_t flags) const;
+  std::int64_t search(std::uint64_t addr, std::uint64_t length, std::uint64_t flags,
+                      std::uint64_t alignment) const;
+  std::int64_t search_up(std::uint64_t addr, std::uint64_t length, std::uint64_t flags,
+                         std::uint64_t alignment) const;
+  std::int64_t aligned_search(std::uint64_t addr, std::uint64_t length, std::uint64_t offset,
+                              std::uint64_t flags) const;
+  std::int64_t hugetlb_search(const BackingFile& file, std::uint64_t addr, std::uint64_t length,
+                              std::uint64_t flags) const;
+  std::int64_t highest_gap(AddressRange limits, std::uint64_t length,
+                           std::uint64_t alignment) const;
+  std::int64_t lowest_gap(AddressRange limits, std::uint64_t length, std::uint64_t alignment) const;
+  std::uint64_t start_with_gap(const Vma& vma) const;  // less its guard gap
+  std::uint64_t guard_gap() const { return std::uint64_t{limits_.stack_guard_pages} << kPageShift; }
+
+  // mmap.cpp
+  int check_file(NewMapping& map, const OpenFile& file) const;
+  int check_anonymous(NewMapping& map) const;
+  int map_region(NewMapping& map);
+  int create_area(NewMapping& map, Vma*& vma);
+  Answer do_mmap(NewMapping& map);
+  std::shared_ptr<BackingFile> shared_memory(std::uint64_t bytes, bool reserve);
+
+  // munmap.cpp: 0 or an errno.
+  int gather_for_unmap(AddressRange range, Unmapping& unmapping);
+  void clear_entries(const Unmapping& unmapping, std::string_view cause);
+  void detach(const Unmapping& unmapping);
+  int unmap(AddressRange range, std::string_view cause, bool keep_commitment = false);
+  int checked_unmap(std::uint64_t addr, std::uint64_t length, std::string_view cause,
+                    bool keep_commitment = false);
+
+  int change_protection(Vma*& vma, Vma* previous, AddressRange part, VmFlags flags, Gather& gather,
+                        Answer& answer);
+
+  // madvise.cpp, discard.cpp
+  Answer advise_areas(AddressRange range, const Advising& advising);
+  int advise_area(AdviceRange& on, Answer& answer);
+  int update_area(AdviceRange& on, VmFlags flags);
+  static bool acts_on_pages(int advice);
+  int advise_pages(AdviceRange& on, Answer& answer);
+  int discard(AdviceRange& on);
+  int guard(AdviceRange& on);
+  Answer populate(AddressRange range, bool write) const;
+  static int populate_part(const Vma& vma, AddressRange part, bool write, Answer& answer);
+
+  // mlock.cpp
+  int lock_range(AddressRange range, VmFlags lock_flags);
+  std::uint64_t locked_pages_in(AddressRange range) const;
+
+  // mremap.cpp, move.cpp, classic_mremap.cpp
+  std::int64_t modern_remap(Remap& remap);
+  std::int64_t classic_remap(Remap& remap);
+  std::int64_t classic_remap_to(Remap& remap);
+  int check_remap(const Remap& remap) const;
+  int prepare_remap(Remap& remap);
+  int may_resize(Remap& remap, std::uint64_t old_length) const;
+  static bool align_hugetlb(Remap& remap);
+  bool has_room_for_move(unsigned more) const;
+  std::int64_t move_many(Remap& remap);
+  std::int64_t remap_to(Remap& remap);
+  std::int64_t remap_at(Remap& remap);
+  std::int64_t grow(Remap& remap);
+  bool can_grow_in_place(const Vma& vma, std::uint64_t delta) const;
+  int choose_new_address(Remap& remap);
+  std::int64_t move_area(Remap& remap);
+  int split_out(Remap& remap, AddressRange part);
+  void copy_area(Remap& remap);
+  static void leave_source_empty(Vma& source, AddressRange moved);
+
+  int grow_down(Vma& vma, std::uint64_t addr);
+  const Vma* reusable_neighbour(const Vma& vma) const;
+  bool grow_heap(AddressRange grown);
+  bool copy_area_to(AddressSpace& child, const Vma& vma, Gather& gather);
+
   Surroundings around_;
   Limits limits_;
   Layout layout_;
   VmaSet areas_;
+  VmaEditor editor_;
   VmTotals totals_;
   std::uint64_t committed_pages_ = 0;
+  std::uint64_t last_anon_vma_ = 0;
 };
 
 }  // namespace ft::sim::virt

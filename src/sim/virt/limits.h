@@ -27,6 +27,8 @@ struct Limits {
   std::uint64_t mmap_min_addr = 65536;
   // vm.mmap_min_addr as set: below it a mapping needs raw_io.
   std::uint64_t dac_mmap_min_addr = 65536;
+  std::uint64_t free_huge_pages_2m = 0;  // hugetlb pages that nobody has reserved
+  std::uint64_t free_huge_pages_1g = 0;
   unsigned max_map_count = 65530;
   unsigned stack_guard_pages = 256;
 
@@ -42,7 +44,7 @@ struct Limits {
 // Where things lie (arch/x86/mm/mmap.c, fs/binfmt_elf.c): random at exec, therefore given.
 struct Layout {
   std::uint64_t task_size =
-      0x7ffffffff000;           // end of the window that is searched without a hint above
+      0x7ffffffff000;  // DEFAULT_MAP_WINDOW: end of what is searched without a hint above it
   std::uint64_t mmap_base = 0;  // top of the top-down search
   // Bottom of the search upwards, when there is no gap below mmap_base: task_size / 3 with the same
   // random offset that mmap_base has. 0: without an offset.
@@ -53,6 +55,11 @@ struct Layout {
   std::uint64_t brk = 0;
   std::uint64_t start_stack = 0;
   unsigned table_levels = 4;  // 4 or 5
+
+  // TASK_SIZE_MAX: the end of what a process may map at all.
+  std::uint64_t end() const {
+    return table_levels == 5 ? (std::uint64_t{1} << 56U) - 4096 : 0x7ffffffff000;
+  }
 };
 
 }  // namespace ft::sim::virt

@@ -19,7 +19,7 @@ namespace ft::sim::virt {
 // A range about to exist with these properties, and what is beside it (struct vma_merge_struct).
 struct MergeRequest {
   AddressRange range;
-  Vma properties;             // all but its range
+  Vma properties = {};        // all but its range
   Vma* previous = nullptr;    // the area before the range, touching it or not
   Vma* next = nullptr;        // the one behind
   bool only_upwards = false;  // brk: joins the area before it, never the one behind (just_expand)
