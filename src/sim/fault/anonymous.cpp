@@ -119,12 +119,11 @@ FaultHandler::Served FaultHandler::do_huge_pmd_anonymous_page(Vma& vma, std::uin
     });
     return Served::Yes;
   }
-  if (!map_huge_anonymous(vma, pmd)) {
+  if (!table.map_huge_anonymous(vma, pmd)) {
     around_.narrator.step("do_huge_pmd_anonymous_page",
                           [] { return std::string("no block of order 9 → small pages"); });
     return Served::Fallback;
   }
-  if (!write) pmd &= ~virt::kDirty;
   outcome.kind = Kind::HugeAnonymous;
   outcome.order = phys::kHugeOrder;
   outcome.pages_mapped += 512;
@@ -132,30 +131,6 @@ FaultHandler::Served FaultHandler::do_huge_pmd_anonymous_page(Vma& vma, std::uin
     return std::string("write → one zeroed page of order 9, RSS +512, one pte table deposited");
   });
   return Served::Yes;
-}
-
-// A huge page of its own in an empty `pmd`, or in place of the huge zero page, whose deposited
-// table stays. False: no memory, and nothing has changed.
-bool FaultHandler::map_huge_anonymous(const Vma& vma, Entry& pmd) {
-  virt::PageTable& table = around_.table;
-  phys::FrameSource& frames = table.frames();
-  const std::optional<Pfn> first = frames.allocate(phys::kHugeOrder, phys::FrameUse::Anonymous);
-  if (!first) return false;
-  if (pmd == 0 && !table.deposit_table()) {
-    frames.frames()[*first].kind = FrameKind::Anonymous;
-    frames.free(*first, phys::kHugeOrder);
-    return false;
-  }
-  for (Pfn pfn = *first; pfn < *first + 512; ++pfn)
-    frames.frames()[pfn] = {.kind = FrameKind::Anonymous, .order = phys::kHugeOrder};
-  Frame& head = frames.frames()[*first];
-  head.word = 1;
-  head.flags = phys::kExclusive;
-  Entry bits = virt::PageTable::page_bits(vma) | virt::kDirty | virt::kLarge;
-  if ((vma.flags & virt::kVmWrite) != 0) bits |= virt::kWritable;
-  if ((bits & virt::kWritable) == 0) bits &= ~virt::kDirty;
-  table.install_huge(pmd, virt::make_entry(*first, bits), FrameKind::Anonymous);
-  return true;
 }
 
 }  // namespace ft::sim::fault

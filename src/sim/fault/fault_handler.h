@@ -58,6 +58,9 @@ class FaultHandler {
   // 0 or -errno, as the system call returns it.
   std::int64_t populate(AddressRange range, Populate how);
 
+  // MADV_COLLAPSE of a range of one area: 0 or -errno.
+  std::int64_t collapse(AddressRange range);
+
   const FaultCounts& counts() const { return counts_; }
 
  private:
@@ -81,7 +84,6 @@ class FaultHandler {
   unsigned largest_order_that_fits(const virt::Vma& vma, std::uint64_t address, unsigned orders);
   Served do_huge_pmd_anonymous_page(virt::Vma& vma, std::uint64_t address, bool write,
                                     virt::Entry& pmd, Outcome& outcome);
-  bool map_huge_anonymous(const virt::Vma& vma, virt::Entry& pmd);
   void prepare_anon_vma(virt::Vma& vma) {
     if (vma.anon_vma.id == 0) [[unlikely]]
       around_.space.prepare_anon_vma(vma);
@@ -105,6 +107,9 @@ class FaultHandler {
 
   // hugetlb.cpp
   Served hugetlb_fault(virt::Vma& vma, std::uint64_t address, bool write, Outcome& outcome);
+
+  // collapse.cpp
+  std::int64_t collapse_block(virt::Vma& vma, std::uint64_t start);
 
   // populate.cpp
   std::int64_t populate_area(virt::Vma& vma, AddressRange range, bool write);

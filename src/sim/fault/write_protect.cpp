@@ -108,7 +108,7 @@ FaultHandler::Served FaultHandler::do_huge_pmd_wp_page(Vma& vma, std::uint64_t a
     return Served::Yes;
   }
   if (head.kind == FrameKind::Zero && around_.behaviour.huge_zero_becomes_huge &&
-      map_huge_anonymous(vma, pmd)) {
+      table.map_huge_anonymous(vma, pmd)) {
     gather.at_once(AddressRange::of_size(start, kHugePageSize), kPageShift, "write fault");
     outcome.kind = Kind::HugeAnonymous;
     outcome.order = phys::kHugeOrder;

@@ -10,35 +10,31 @@
 #include <string>
 #include <vector>
 
+#include "sim/fault/fault_handler.h"
 #include "sim/fault/outcome.h"
 #include "sim/kernel/behaviour.h"
 #include "sim/path/path.h"
 #include "sim/phys/frame_source.h"
+#include "sim/tlb/flush.h"
+#include "sim/virt/address_space.h"
 #include "sim/virt/backing_file.h"
+#include "sim/virt/commit_account.h"
 #include "sim/virt/invalidation.h"
 #include "sim/virt/limits.h"
+#include "sim/virt/open_file.h"
 #include "sim/virt/page_table.h"
 #include "sim/virt/vma.h"
 
 namespace ft::sim::machine {
 
-// An open file as mmap(2) sees it: the file behind the descriptor and how it was opened.
-struct OpenFile {
-  std::shared_ptr<virt::BackingFile> file;
-  bool readable = true;
-  bool writable = true;
-};
+using OpenFile = virt::OpenFile;
+using FaultCounts = fault::FaultCounts;
 
 struct Settings {
   kernel::Behaviour behaviour = kernel::Behaviour::linux_6_18();
   virt::Limits limits;
   virt::Layout layout;
   fault::HugePages huge_pages;
-};
-
-struct FaultCounts {
-  std::uint64_t minor = 0;  // as ru_minflt: with those of populate, mlock and madvise
-  std::uint64_t major = 0;
 };
 
 class Process {
@@ -72,7 +68,7 @@ class Process {
   // until a signal.
   fault::Outcome touch(std::uint64_t addr, fault::Access access);
 
-  // fork(2): shares pages copy-on-write with the child.
+  // fork(2): shares pages copy-on-write with the child. nullptr: ENOMEM.
   std::unique_ptr<Process> fork();
 
   // By address.
@@ -84,9 +80,14 @@ class Process {
   FaultCounts faults() const;
   std::uint64_t total_pages() const;      // VmSize in pages
   std::uint64_t committed_pages() const;  // this process's share of Committed_AS
+  const virt::AddressSpace& space() const;
+  // As MADV_* and smaps say: pages of one area, huge ones.
+  virt::HugeBytes huge_bytes(AddressRange range) const { return page_table().huge_bytes(range); }
 
   // Who is told of what goes stale in TLBs; nullptr: nobody.
   void set_invalidation_sink(virt::InvalidationSink* sink);
+  // The flush each invalidation leads to, as if no other CPU had run the process; nullptr: nowhere.
+  void set_flush_log(tlb::FlushLog* log);
   // Where every following request writes the way it takes; nullptr: nowhere.
   void narrate(path::Path* path);
 
@@ -94,6 +95,8 @@ class Process {
 
  private:
   class Parts;
+  explicit Process(std::unique_ptr<Parts> parts);
+
   std::unique_ptr<Parts> parts_;
 };
 

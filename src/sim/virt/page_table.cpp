@@ -154,33 +154,6 @@ void PageTable::free_table(Entry& slot, unsigned shift) {
   --*table_counter(shift);
 }
 
-// ---- tables deposited behind huge entries ------------------------------------------------------
-
-bool PageTable::deposit_table() {
-  const std::optional<Pfn> pfn = frames_.allocate(0, FrameUse::PageTable);
-  if (!pfn) return false;
-  frame_table_[*pfn] = {.kind = FrameKind::PageTable};
-  deposits_.push_back(*pfn);
-  ++counts_.pte;
-  return true;
-}
-
-// The deposited table takes the place of the huge entry in `slot`, empty.
-void PageTable::withdraw_into(Entry& slot) {
-  FT_CHECK(!deposits_.empty());
-  const Pfn pfn = deposits_.back();
-  deposits_.pop_back();
-  frame_table_[pfn].word = reinterpret_cast<std::uint64_t>(pool_.take());
-  slot = make_entry(pfn, kTableBits);
-}
-
-void PageTable::drop_deposit() {
-  FT_CHECK(!deposits_.empty());
-  frames_.free(deposits_.back(), 0);
-  deposits_.pop_back();
-  --counts_.pte;
-}
-
 // ---- pages -------------------------------------------------------------------------------------
 
 Entry PageTable::page_bits(const Vma& vma) {

@@ -150,6 +150,12 @@ class PageTable {
   // behind them first.
   void install_huge(Entry& slot, Entry entry, phys::FrameKind kind);
   bool deposit_table();  // false: no memory
+  // A zeroed huge page of its own in an empty `pmd`, or in place of the huge zero page, whose
+  // deposited table stays. False: no memory, and nothing has changed.
+  bool map_huge_anonymous(const Vma& vma, Entry& pmd);
+  // The pages of the pte table behind `pmd` become one huge page; the table is deposited behind it
+  // (mm/khugepaged.c collapse_huge_page). False: no memory. REQUIRES: every entry is present or 0.
+  bool collapse(const Vma& vma, Entry& pmd);
   void map_frame(phys::Pfn pfn);
   // The leaf that maps `address` goes, with its page; the caller tells TLBs.
   void drop(Entry& slot);
