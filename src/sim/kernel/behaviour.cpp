@@ -58,6 +58,8 @@ Behaviour behaviour_of(Release release) {
   behaviour.faulted_joins_unfaulted = since(16);
   behaviour.discards_in_one_gather = since(16);
   behaviour.moves_many_areas = since(17);
+  behaviour.dontunmap_tidies_source = !since(17);
+  behaviour.guards_are_flagged = since(18);
   behaviour.seals_protect_file_copies = since(17);
   return behaviour;
 }

@@ -52,6 +52,11 @@ struct Behaviour {
   // MREMAP_FIXED without a change of size moves a range of many areas (6.17), mm/mremap.c
   // remap_move; with it all arguments are checked before any area is looked up.
   bool moves_many_areas = true;
+  // MREMAP_DONTUNMAP is careful with what it leaves behind (repaired in 6.1.y and 6.12.y, not in
+  // 6.18.44): a locked source is split first, so that only what was moved loses its lock; locked
+  // pages are counted once; an emptied source takes the page offset of its address; it does not
+  // join the copy beside it. mm/mremap.c move_vma.
+  bool dontunmap_tidies_source = false;
 
   // madvise.
   // One gather for all areas of MADV_DONTNEED and MADV_FREE (6.16), mm/madvise.c.
@@ -65,6 +70,10 @@ struct Behaviour {
   bool guard_pages = true;  // MADV_GUARD_INSTALL (6.13), mm/madvise.c
   // Guards also in areas of files and in read-only ones (6.15).
   bool guard_pages_in_files = true;
+  // An area that had guards put into it is marked for good, and so is whatever it joins (6.18.y):
+  // fork copies its tables even where it has no anon_vma. Before, installing one gave it an
+  // anon_vma. mm/madvise.c, VM_MAYBE_GUARD.
+  bool guards_are_flagged = true;
 
   // Page-table entries.
   // A dirty entry that loses write access keeps the fact in bit 58 (6.6), arch/x86/include/asm/

@@ -224,7 +224,7 @@ class AddressSpace {
   std::int64_t move_area(Remap& remap);
   int split_out(Remap& remap, AddressRange part);
   void copy_area(Remap& remap);
-  static void leave_source_empty(Vma& source, AddressRange moved);
+  void leave_source_empty(Vma& source, AddressRange moved) const;
 
   int grow_down(Vma& vma, std::uint64_t addr);
   const Vma* reusable_neighbour(const Vma& vma) const;

@@ -9,7 +9,8 @@ namespace {
 // anon_vma_compatible: they differ in nothing but what mprotect changes.
 bool could_share(const Vma& lower, const Vma& upper) {
   return lower.range.end == upper.range.start && lower.file == upper.file &&
-         lower.open_file == upper.open_file && ((lower.flags ^ upper.flags) & ~kVmAccess) == 0 &&
+         lower.open_file == upper.open_file &&
+         ((lower.flags ^ upper.flags) & ~(kVmAccess | kVmSticky)) == 0 &&
          upper.page_offset == lower.page_offset + lower.pages();
 }
 

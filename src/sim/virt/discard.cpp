@@ -127,7 +127,9 @@ int AddressSpace::guard(AdviceRange& on) {
     around_.page_table.remove_guards(*on.vma, on.part);
     return 0;
   }
-  prepare_anon_vma(*on.vma);  // so that fork copies the guards
+  // So that fork copies the guards.
+  if (around_.behaviour.guards_are_flagged) on.vma->flags |= kVmMaybeGuard;
+  if (on.vma->anonymous() || !around_.behaviour.guards_are_flagged) prepare_anon_vma(*on.vma);
   Gather gather(around_.invalidations, "madvise");
   around_.page_table.install_guards(*on.vma, on.part, gather);
   return 0;

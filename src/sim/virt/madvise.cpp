@@ -198,7 +198,7 @@ int AddressSpace::update_area(AdviceRange& on, VmFlags flags) {
       editor_.modify(on.previous, *on.vma, on.part, changed, limits_.max_map_count);
   if (modified.error != 0) return modified.error == ENOMEM ? EAGAIN : modified.error;
   on.vma = modified.vma;
-  on.vma->flags = flags;
+  on.vma->flags = flags | (on.vma->flags & kVmSticky);
   if (renames) on.vma->anon_name = *on.advising.name;
   return 0;
 }

@@ -64,7 +64,7 @@ int AddressSpace::lock_range(AddressRange range, VmFlags lock_flags) {
           editor_.modify(previous, *vma, part, changed, limits_.max_map_count);
       if (modified.error != 0) return modified.error;
       vma = modified.vma;
-      vma->flags = flags;
+      vma->flags = flags | (vma->flags & kVmSticky);
       const std::uint64_t pages = part.size() >> kPageShift;
       if ((flags & kVmLocked) == 0)
         totals_.locked -= pages;

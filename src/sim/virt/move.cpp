@@ -14,8 +14,8 @@ std::int64_t AddressSpace::move_area(Remap& remap) {
   if (!has_room_for_move(0)) return -ENOMEM;
   const VmFlags flags = remap.vma->flags;
   const AddressRange source = AddressRange::of_size(remap.addr, remap.old_length);
-  if (remap.keeps_source() && (flags & kVmLocked) != 0) {
-    // Only what is moved loses its lock.
+  const bool tidy = around_.behaviour.dontunmap_tidies_source;
+  if (tidy && remap.keeps_source() && (flags & kVmLocked) != 0) {
     if (const int error = split_out(remap, source)) return -error;
   }
   const bool accounted = (flags & kVmAccount) != 0;
@@ -34,11 +34,12 @@ std::int64_t AddressSpace::move_area(Remap& remap) {
     around_.page_table.move(moved, source, remap.new_addr, gather);
   }
   count(flags, remap.new_length >> kPageShift);
+  if ((flags & kVmLocked) != 0 && !(tidy && remap.keeps_source()))
+    totals_.locked += remap.new_length >> kPageShift;
   if (remap.keeps_source()) {
     leave_source_empty(*remap.vma, source);
     return static_cast<std::int64_t>(remap.new_addr);
   }
-  if ((flags & kVmLocked) != 0) totals_.locked += remap.new_length >> kPageShift;
   // Of shared memory that was doubled (an old length of 0), nothing goes.
   static_cast<void>(checked_unmap(source.start, source.size(), "mremap", accounted));
   return static_cast<std::int64_t>(remap.new_addr);
@@ -70,18 +71,20 @@ void AddressSpace::copy_area(Remap& remap) {
   request.next = areas_.find_or_next(remap.new_addr);
   const bool beside_itself =
       request.range.start == source.range.end || request.range.end == source.range.start;
-  const bool must_stay_apart = untouched && remap.keeps_source() && beside_itself;
+  const bool must_stay_apart = around_.behaviour.dontunmap_tidies_source && untouched &&
+                               remap.keeps_source() && beside_itself;
   if (must_stay_apart || editor_.merge_new(request) == nullptr)
     areas_.insert(std::move(request.properties));
   remap.vma = areas_.find(source_start);
 }
 
 // dontunmap_complete: the source has no pages any more, and no lock on them.
-void AddressSpace::leave_source_empty(Vma& source, AddressRange moved) {
+void AddressSpace::leave_source_empty(Vma& source, AddressRange moved) const {
   source.flags &= ~kVmLockedMask;
   if (source.range != moved) return;
   source.anon_vma = {};
-  if (source.anonymous()) source.page_offset = source.range.start >> kPageShift;
+  if (source.anonymous() && around_.behaviour.dontunmap_tidies_source)
+    source.page_offset = source.range.start >> kPageShift;
 }
 
 }  // namespace ft::sim::virt

@@ -95,7 +95,7 @@ int AddressSpace::change_protection(Vma*& vma, Vma* previous, AddressRange part,
     return modified.error;
   }
   vma = modified.vma;
-  vma->flags = flags;
+  vma->flags = flags | (vma->flags & kVmSticky);
   around_.page_table.change_protection(*vma, part, gather);
   if ((old_flags & kVmAccount) != 0 && (flags & kVmAccount) == 0) {
     give_back(pages);

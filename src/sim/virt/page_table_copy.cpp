@@ -100,7 +100,7 @@ void PageTable::move_ptes(AddressRange part, Entry& from, std::uint64_t to_start
 
 bool PageTable::copy_to(PageTable& child, const Vma& vma) {
   // vma_needs_copy: what no anonymous page was ever put into comes back by faults.
-  if (vma.anon_vma.id == 0 && (vma.flags & (kVmPfnMap | kVmMixedMap)) == 0) {
+  if (vma.anon_vma.id == 0 && (vma.flags & (kVmPfnMap | kVmMixedMap | kVmMaybeGuard)) == 0) {
     narrator_.step("copy_page_range", [&] {
       return fmt::format("{:#x}-{:#x}: nothing of its own → not copied", vma.range.start,
                          vma.range.end);

@@ -23,6 +23,7 @@ inline constexpr VmFlags kVmMayExec = 0x40;
 inline constexpr VmFlags kVmMayShare = 0x80;
 inline constexpr VmFlags kVmGrowsDown = 0x100;
 inline constexpr VmFlags kVmPfnMap = 0x400;
+inline constexpr VmFlags kVmMaybeGuard = 0x800;  // smaps: gu
 inline constexpr VmFlags kVmLocked = 0x2000;
 inline constexpr VmFlags kVmIo = 0x4000;
 inline constexpr VmFlags kVmSeqRead = 0x8000;
@@ -45,6 +46,9 @@ inline constexpr VmFlags kVmSealed = VmFlags{1} << 63U;  // the kernel's bit 42 
 
 inline constexpr VmFlags kVmAccess = kVmRead | kVmWrite | kVmExec;
 inline constexpr VmFlags kVmLockedMask = kVmLocked | kVmLockOnFault;
+// What does not keep areas from joining, and stays with whatever they become (VM_STICKY).
+inline constexpr VmFlags kVmSticky = kVmMaybeGuard;
+
 // What decides how an area is counted (include/linux/mm.h is_exec_mapping and its like).
 inline constexpr bool counts_as_code(VmFlags flags) {
   return (flags & (kVmExec | kVmWrite | kVmGrowsDown)) == kVmExec;

@@ -11,6 +11,10 @@ namespace ft::sim::virt {
 
 namespace {
 
+void take_sticky_flags(Vma& to, const Vma& from) {
+  to.flags |= from.flags & kVmSticky;
+}
+
 void take_anon_vma(Vma& to, const Vma& from) {
   if (to.anon_vma.id == 0) to.anon_vma = from.anon_vma;
 }
@@ -23,8 +27,9 @@ bool may_vanish(const Vma& vma) {
 }  // namespace
 
 bool VmaEditor::same_properties(const Vma& neighbour, const Vma& properties) const {
-  return neighbour.flags == properties.flags && neighbour.file == properties.file &&
-         neighbour.open_file == properties.open_file && neighbour.anon_name == properties.anon_name;
+  return ((neighbour.flags ^ properties.flags) & ~kVmSticky) == 0 &&
+         neighbour.file == properties.file && neighbour.open_file == properties.open_file &&
+         neighbour.anon_name == properties.anon_name;
 }
 
 // is_mergeable_anon_vma. One that has its parent's chain too is not spread further, for the sake
@@ -80,6 +85,7 @@ Vma* VmaEditor::merge_new(const MergeRequest& request) {
   });
   if (!before) {
     next->page_offset = request.properties.page_offset;
+    take_sticky_flags(*next, request.properties);
     if (request.copied) take_anon_vma(*next, request.properties);
     areas_.set_range(*next, {request.range.start, next->range.end});
     return next;
@@ -87,9 +93,11 @@ Vma* VmaEditor::merge_new(const MergeRequest& request) {
   std::uint64_t end = request.range.end;
   if (behind) {
     end = next->range.end;
+    take_sticky_flags(*previous, *next);
     take_anon_vma(*previous, *next);
     areas_.erase(*next);
   }
+  take_sticky_flags(*previous, request.properties);
   if (request.copied) take_anon_vma(*previous, request.properties);
   areas_.set_range(*previous, {previous->range.start, end});
   return previous;
@@ -120,7 +128,10 @@ Vma* VmaEditor::merge_existing(Vma* previous, Vma& middle, AddressRange part, co
                        : before         ? "the area before"
                                         : "the area behind");
   });
+  for (Vma* joined : {before ? previous : nullptr, behind ? next : nullptr})
+    if (joined != nullptr) take_sticky_flags(*joined, changed);
   if (before && behind) {
+    take_sticky_flags(*previous, *next);
     take_anon_vma(*previous, next->anon_vma.id != 0 ? *next : middle);
     const std::uint64_t end = next->range.end;
     areas_.erase(*next);
