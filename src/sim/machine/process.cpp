@@ -73,7 +73,7 @@ class Process::Parts final : public virt::InvalidationSink, public virt::FileMap
     std::int64_t value = answer.value;
     for (const FollowUp& follow_up : answer.then) {
       const std::int64_t error = follow(follow_up);
-      if (error != 0 && !answer.failed()) {
+      if (error != 0) {  // before a failed call failed, it did these
         value = error;
         break;
       }
