@@ -1,0 +1,190 @@
+#include "live_view.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "arch/pagemap.h"
+#include "base/units.h"
+#include "host/process_stat.h"
+#include "host/status.h"
+#include "tracee.h"
+
+namespace ft::differential {
+
+namespace {
+
+// Of linux/fs.h, Linux 6.7; Debian 12's headers are older.
+struct ScanRegion {
+  std::uint64_t start;
+  std::uint64_t end;
+  std::uint64_t categories;
+};
+
+struct ScanArguments {
+  std::uint64_t size;
+  std::uint64_t flags;
+  std::uint64_t start;
+  std::uint64_t end;
+  std::uint64_t walk_end;
+  std::uint64_t vec;
+  std::uint64_t vec_len;
+  std::uint64_t max_pages;
+  std::uint64_t category_inverted;
+  std::uint64_t category_mask;
+  std::uint64_t category_anyof_mask;
+  std::uint64_t return_mask;
+};
+
+constexpr std::uint64_t kIsPresent = 1U << 3U;
+constexpr std::uint64_t kIsSwapped = 1U << 4U;
+constexpr std::uint64_t kIsZero = 1U << 5U;
+constexpr std::uint64_t kIsHuge = 1U << 6U;
+constexpr unsigned long kPagemapScan = _IOWR('f', 16, ScanArguments);
+
+constexpr std::size_t kFirstBuffer = 256UL << 10U;
+
+Result<Fd> open_file(pid_t pid, const char* name) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/" + name;
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return fail_errno(path, errno);
+  return fd;
+}
+
+}  // namespace
+
+bool can_list_pages() {
+  const Fd pagemap(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+  ScanRegion region{};
+  ScanArguments scan{.size = sizeof scan,
+                     .start = 0,
+                     .end = kPageSize,
+                     .vec = reinterpret_cast<std::uintptr_t>(&region),
+                     .vec_len = 1,
+                     .category_anyof_mask = kIsPresent,
+                     .return_mask = kIsPresent};
+  return ::ioctl(pagemap.get(), kPagemapScan, &scan) >= 0;
+}
+
+Result<LiveView> LiveView::open(pid_t pid, FileNumbers files) {
+  LiveView view;
+  view.smaps_ = FT_TRY(open_file(pid, "smaps"));
+  view.status_ = FT_TRY(open_file(pid, "status"));
+  view.stat_ = FT_TRY(open_file(pid, "stat"));
+  view.pagemap_ = FT_TRY(open_file(pid, "pagemap"));
+  view.files_ = std::move(files);
+  view.buffer_.resize(kFirstBuffer);
+  return view;
+}
+
+Result<ProcessState> LiveView::read() {
+  ProcessState state;
+  FT_TRY_VOID(read_areas(state));
+  static const bool kPages = can_list_pages();
+  if (kPages) FT_TRY_VOID(read_pages(state));
+  FT_TRY_VOID(read_status(state));
+  return state;
+}
+
+// The kernel gives at most a page or one record more a read.
+Result<std::string_view> LiveView::text(const Fd& file, std::string_view name) {
+  std::size_t size = 0;
+  while (true) {
+    if (size == buffer_.size()) buffer_.resize(buffer_.size() * 2);
+    const ssize_t got =
+        ::pread(file.get(), buffer_.data() + size, buffer_.size() - size, static_cast<off_t>(size));
+    if (got < 0) return fail_errno(std::string(name), errno);
+    if (got == 0) return std::string_view(buffer_).substr(0, size);
+    size += static_cast<std::size_t>(got);
+  }
+}
+
+int LiveView::backing_of(const host::Vma& area) const {
+  if (const auto it = files_.find(area.inode); area.inode != 0 && it != files_.end())
+    return it->second;
+  if (area.inode != 0) return kSharedAnonymous;
+  return area.name.starts_with("[v") ? kOther : kAnonymous;
+}
+
+Result<void> LiveView::read_areas(ProcessState& state) {
+  const std::string_view smaps = FT_TRY(text(smaps_, "smaps"));
+  for (const host::SmapsEntry& entry : FT_TRY(host::parse_smaps(smaps))) {
+    if (entry.vma.range.start >= kUserEnd) continue;  // [vsyscall] is no area of the process
+    state.areas.push_back({.range = entry.vma.range,
+                           .flags = entry.flags,
+                           .backing = backing_of(entry.vma),
+                           .offset = entry.vma.offset,
+                           .rss = entry.counters.rss,
+                           .anonymous = entry.counters.anonymous,
+                           .huge = entry.counters.anon_huge_pages});
+  }
+  return {};
+}
+
+Result<void> LiveView::read_pages(ProcessState& state) {
+  std::array<ScanRegion, 256> regions{};
+  std::uint64_t at = 0;
+  while (at < kUserEnd) {
+    ScanArguments scan{.size = sizeof scan,
+                       .start = at,
+                       .end = kUserEnd,
+                       .vec = reinterpret_cast<std::uintptr_t>(regions.data()),
+                       .vec_len = regions.size(),
+                       .category_anyof_mask = kIsPresent | kIsSwapped,
+                       .return_mask = kIsPresent | kIsSwapped | kIsZero | kIsHuge};
+    const int found = ::ioctl(pagemap_.get(), kPagemapScan, &scan);
+    if (found < 0) return fail_errno("PAGEMAP_SCAN", errno);
+    for (int i = 0; i < found; ++i) {
+      const ScanRegion& region = regions[static_cast<std::size_t>(i)];
+      FT_TRY_VOID(read_words(state, {region.start, region.end}, region.categories));
+    }
+    at = scan.walk_end;
+  }
+  return {};
+}
+
+Result<void> LiveView::read_words(ProcessState& state, AddressRange range,
+                                  std::uint64_t categories) {
+  words_.resize(range.size() >> kPageShift);
+  const std::size_t bytes = words_.size() * sizeof(std::uint64_t);
+  const off_t offset = static_cast<off_t>((range.start >> kPageShift) * sizeof(std::uint64_t));
+  if (::pread(pagemap_.get(), words_.data(), bytes, offset) != static_cast<ssize_t>(bytes))
+    return fail_errno("pagemap", errno);
+  for (std::size_t i = 0; i < words_.size(); ++i) {
+    const arch::PagemapWord word = arch::decode_pagemap(words_[i]);
+    state.pages.push_back({.address = range.start + i * kPageSize,
+                           .present = word.present,
+                           .swapped = word.swapped && !word.guard,
+                           .file_or_shared = word.file_or_shared,
+                           .guard = word.guard,
+                           .exclusive = word.exclusive,
+                           .zero = (categories & kIsZero) != 0,
+                           .huge = (categories & kIsHuge) != 0,
+                           .frame = word.present ? word.frame : 0});
+  }
+  return {};
+}
+
+Result<void> LiveView::read_status(ProcessState& state) {
+  const std::string_view status_text = FT_TRY(text(status_, "status"));
+  const host::ProcessStatus status = FT_TRY(host::parse_status(status_text));
+  state.page_tables = status.vm_pte.value_or(0);
+  state.rss_anonymous = status.rss_anon.value_or(0);
+  state.rss_file = status.rss_file.value_or(0);
+  state.rss_shmem = status.rss_shmem.value_or(0);
+  state.size = status.vm_size.value_or(0);
+  state.locked = status.vm_locked.value_or(0);
+  state.data = status.vm_data.value_or(0);
+  state.stack = status.vm_stack.value_or(0);
+  const std::string_view stat_text = FT_TRY(text(stat_, "stat"));
+  const host::ProcessStat stat = FT_TRY(host::parse_process_stat(stat_text));
+  state.minor_faults = stat.minor_faults;
+  state.major_faults = stat.major_faults;
+  return {};
+}
+
+}  // namespace ft::differential

@@ -1,0 +1,123 @@
+#include "runner.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "generator.h"
+#include "harmless.h"
+#include "host_counters.h"
+#include "live_view.h"
+#include "live_world.h"
+#include "model_world.h"
+
+namespace ft::differential {
+
+namespace {
+
+constexpr unsigned kConfirmations = 4;
+
+std::vector<Difference> compare_effects(const Effect& live, const Effect& model,
+                                        const Instruction& instruction) {
+  if (live == model) return {};
+  return {{"result", describe(live, instruction), describe(model, instruction)}};
+}
+
+// What this kernel does not tell is not compared.
+void forget_unknown(WorldState& model) {
+  static const bool kPages = can_list_pages();
+  if (kPages) return;
+  for (ProcessState& process : model) process.pages.clear();
+}
+
+}  // namespace
+
+Result<Run> Runner::generate(std::uint64_t seed, std::uint64_t number, std::size_t instructions) {
+  Generator generator(seed, number);
+  Program start = generator.make_start();
+  Run first = FT_TRY(
+      run_once(std::move(start),
+               [&](const WorldState& state, const Program& program) -> std::optional<Instruction> {
+                 if (program.instructions.size() == instructions) return std::nullopt;
+                 return generator.next(state, program);
+               }));
+  return confirm(std::move(first));
+}
+
+Result<Run> Runner::run(const Program& program) {
+  std::size_t at = 0;
+  const Source next = [&](const WorldState& state,
+                          const Program& so_far) -> std::optional<Instruction> {
+    while (at < program.instructions.size()) {
+      const Instruction& instruction = program.instructions[at++];
+      if (is_harmless(instruction, state, so_far)) return instruction;
+    }
+    return std::nullopt;
+  };
+  Program start{.start = program.start, .files = program.files};
+  return run_once(std::move(start), next);
+}
+
+// `start` has no instructions yet; those that were run are added to it.
+Result<Run> Runner::run_once(Program start, const Source& next) {
+  const std::vector<HostCounter> before = FT_TRY(read_host_counters());
+  Run run{.program = std::move(start)};
+  LiveWorld live = FT_TRY(LiveWorld::start(run.program));
+  ModelWorld model(settings_, run.program, live.start_facts());
+  std::vector<Difference> differences;
+  WorldState state = FT_TRY(live.state());
+  while (true) {
+    WorldState expected = model.state();
+    forget_unknown(expected);
+    if (differences.empty()) differences = compare(state, expected);
+    if (!differences.empty()) break;
+    const std::optional<Instruction> instruction = next(state, run.program);
+    if (!instruction) return run;
+    run.program.instructions.push_back(*instruction);
+    const Effect live_effect = FT_TRY(live.run(*instruction));
+    const Effect model_effect = model.run(*instruction);
+    if (watcher_) watcher_(*instruction, live_effect, model_effect);
+    if (checking_) model.check();
+    differences = compare_effects(live_effect, model_effect, *instruction);
+    state = FT_TRY(live.state());
+  }
+  if (run.program.instructions.empty())
+    return fail("the start of a program", "the model differs already: " + differences[0].what +
+                                              " is " + differences[0].live + ", not " +
+                                              differences[0].model);
+  run.mismatch = Mismatch{run.program.instructions.size() - 1, std::move(differences)};
+  const std::vector<HostCounter> after = FT_TRY(read_host_counters());
+  run.disturbed_by = moved(before, after);
+  return run;
+}
+
+// A mismatch counts when it came while the kernel did nothing of its own accord. Otherwise the
+// program is run again, until it is undisturbed or agrees.
+Result<Run> Runner::confirm(Run first) {
+  if (!first.mismatch || first.disturbed_by.empty()) return first;
+  for (unsigned tries = 0; tries < kConfirmations; ++tries) {
+    Run again = FT_TRY(run(first.program));
+    if (!again.mismatch) break;
+    if (again.disturbed_by.empty()) return again;
+  }
+  return first;
+}
+
+std::string kind_of(const Run& run) {
+  if (!run.mismatch) return {};
+  const std::string instruction = to_cpp(run.program.instructions[run.mismatch->at]);
+  std::string what = run.mismatch->differences.front().what;
+  if (what.starts_with("process ")) what = what.substr(what.find(": ") + 2);
+  if (what.starts_with("frame of")) what = "frame";
+  return instruction.substr(0, instruction.find('{')) + ": " + what;
+}
+
+std::string describe(const Mismatch& mismatch) {
+  std::string text;
+  for (const Difference& difference : mismatch.differences)
+    text += fmt::format("  {}\n    live:  {}\n    model: {}\n", difference.what, difference.live,
+                        difference.model);
+  return text;
+}
+
+}  // namespace ft::differential
