@@ -60,7 +60,7 @@ class ChunkEncoder {
   std::string_view encode(std::span<const event::PageAlloc> allocs);
   std::string_view encode(std::span<const event::TlbFlush> flushes);
   std::string_view encode(std::span<const event::Sample> samples);
-  // REQUIRES: of system calls only: of numbers that event/syscall_table.h lists.
+  // REQUIRES: likewise, and numbers that event/syscall_table.h lists.
   std::string_view encode(std::span<const event::Syscall> calls);
 
  private:
