@@ -27,14 +27,15 @@ inline constexpr std::uint8_t kCached = 2;      // the page cache holds it too
 inline constexpr std::uint8_t kLazilyFree = 4;  // MADV_FREE: anonymous, not PG_swapbacked
 
 struct Frame {
-  // By kind. Free: the next free block. PageTable: where its entries are. Otherwise, in the first
-  // frame of a block of order > 0: how many entries of any level map any part of the block.
+  // By kind. Free: its neighbours on a free list. PageTable: where its entries are. Otherwise, in
+  // the first frame of a block of order > 0: how many entries of any level map any part of the
+  // block.
   std::uint64_t word = 0;
   std::uint32_t map_count = 0;  // entries that map this very frame; in a block, pte entries only
   FrameKind kind = FrameKind::Free;
   std::uint8_t order = 0;  // of the block it is part of; blocks are aligned to their order
   std::uint8_t flags = 0;
-  std::uint8_t unused = 0;
+  std::uint8_t list = 0;  // which free list a free block is on: phys/free_list.h; 0: none
 };
 static_assert(sizeof(Frame) == 16);
 
