@@ -1,0 +1,73 @@
+#include "sim/tlb/walk_cache.h"
+
+#include "base/check.h"
+
+namespace ft::sim::tlb {
+
+WalkCache::WalkCache(const WalkCacheShape& shape, arch::Levels levels)
+    : levels_(static_cast<unsigned>(levels)) {
+  const std::array<std::uint32_t, kMaxLevels> entries = {0, shape.pde, shape.pdpte, shape.pml4e,
+                                                         shape.pml5e};
+  // The top level's entries are held like all others: without that a walk loads them.
+  for (unsigned steps = 1; steps < levels_; ++steps) {
+    if (entries[steps] == 0) continue;
+    owned_[steps] = std::make_unique<EntryArray>(
+        ArrayShape{.entries = entries[steps], .ways = entries[steps], .sizes = {PageSize::Small}});
+    caches_[steps] = owned_[steps].get();
+  }
+}
+
+void WalkCache::hold_pdes_in(EntryArray* array) {
+  caches_[1] = array;
+}
+
+void WalkCache::walk_all(std::span<EntryKey> pages, unsigned leaf,
+                         std::span<std::uint64_t> by_loads) {
+  FT_CHECK(!shares_pdes());
+  std::span<EntryKey> left = pages;
+  unsigned at = leaf;  // steps of the entries that `left` names
+  for (unsigned steps = leaf + 1; steps < levels_ && !left.empty(); ++steps) {
+    if (!caches_[steps]) continue;
+    for (EntryKey& key : left) key = key.directory_above(9 * (steps - at));
+    at = steps;
+    latest_[steps] = left.back();
+    const std::size_t missed = caches_[steps]->use_all(left);
+    by_loads[steps - leaf] += left.size() - missed;
+    left = left.first(missed);
+  }
+  by_loads[levels_ - leaf] += left.size();
+}
+
+template <typename Condemned>
+void WalkCache::erase_if(Condemned condemned) {
+  for (unsigned steps = 1; steps < levels_; ++steps) {
+    if (!caches_[steps]) continue;
+    caches_[steps]->erase_if(
+        [&](EntryKey key) { return key.is_directory() && condemned(key, shift_of(steps)); });
+  }
+  latest_.fill(EntryKey());
+}
+
+void WalkCache::erase_overlapping(AddressRange translated, Asid asid) {
+  erase_if([&](EntryKey key, unsigned shift) {
+    return key.asid() == asid && key.span(shift).overlaps(translated);
+  });
+}
+
+void WalkCache::erase_asid(Asid asid) {
+  erase_if([&](EntryKey key, unsigned) { return key.asid() == asid; });
+}
+
+void WalkCache::clear() {
+  erase_if([](EntryKey, unsigned) { return true; });
+}
+
+void WalkCache::check() const {
+  for (unsigned steps = 1; steps < levels_; ++steps) {
+    if (!owned_[steps]) continue;
+    owned_[steps]->check();
+    FT_CHECK(!latest_[steps].valid() || owned_[steps]->contains(latest_[steps]));
+  }
+}
+
+}  // namespace ft::sim::tlb
