@@ -1,0 +1,62 @@
+// FileTable is the files and shared memory a trace maps, as the model needs them. A recording says
+// little about files: their size and what of them was in memory are worked out from how they are
+// mapped and from the faults, which is an estimate.
+//
+//   size     the largest offset that was mapped with MAP_FIXED or, where there is none, at all;
+//            memfds: what ftruncate and fallocate said
+//   cached   every page, but for those on which a fault was taken while nothing was mapped there:
+//            the fault before it had passed over them, so they were not ready by then
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "event/trace.h"
+#include "host/maps.h"
+#include "sim/virt/backing_file.h"
+#include "sim/virt/open_file.h"
+
+namespace ft::sim::replay {
+
+class FileTable {
+ public:
+  explicit FileTable(const event::Trace& trace);
+
+  // What the call's descriptor was. REQUIRES: call.file is a file of the trace.
+  virt::OpenFile of_call(const event::Syscall& call);
+  // The file of an area in /proc/PID/maps; null where it has none.
+  std::shared_ptr<virt::BackingFile> of_area(const host::Vma& area);
+
+  // A page that was not ready when a fault on a neighbour came by. One that was mapped before
+  // stays.
+  void was_late(virt::BackingFile& file, std::uint64_t page);
+  // A page that was ready, or that a fault brought in.
+  void was_ready(virt::BackingFile& file, std::uint64_t page);
+
+  // ftruncate and fallocate of shared memory; of other files they change nothing here.
+  void resize(event::FileId id, std::uint64_t bytes);
+  void allocate(event::FileId id, std::uint64_t offset, std::uint64_t bytes, bool punch_hole);
+
+ private:
+  struct Key {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::string path;  // where there is no inode number
+    auto operator<=>(const Key&) const = default;
+  };
+  static Key key_of(std::uint64_t device, std::uint64_t inode, std::string_view path);
+  std::shared_ptr<virt::BackingFile>& entry(const Key& key, std::string_view path);
+  void measure(const event::Trace& trace);
+
+  const std::vector<event::File>& files_;
+  std::map<Key, std::uint64_t> fixed_end_;
+  std::map<Key, std::uint64_t> end_;
+  std::map<Key, std::shared_ptr<virt::BackingFile>> by_key_;
+  std::vector<std::shared_ptr<virt::BackingFile>> by_id_;
+  std::map<const virt::BackingFile*, std::vector<bool>> ready_;
+};
+
+}  // namespace ft::sim::replay
