@@ -46,6 +46,8 @@ int run(int argc, char** argv) {
   add_import(app, outcome);
   add_query(app, outcome);
   add_check(app, outcome);
+  add_explain(app, outcome);
+  add_validate(app, outcome);
   add_doctor(app, outcome);
 
   try {
