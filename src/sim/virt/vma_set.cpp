@@ -37,6 +37,7 @@ const Vma* VmaSet::last_before(std::uint64_t addr) const {
 }
 
 const Vma* VmaSet::first_in(AddressRange range) const {
+  if (range.empty()) return nullptr;
   const Vma* vma = find_or_next(range.start);
   return vma != nullptr && vma->range.start < range.end ? vma : nullptr;
 }
