@@ -108,17 +108,23 @@ bool PageTable::copy_to(PageTable& child, const Vma& vma) {
     return true;
   }
   const std::uint64_t before = child.resident_.total();
-  bool memory = true;
-  for_each_pmd(vma.range, [&](Entry& pmd, AddressRange part) {
-    if (pmd == 0 || !memory) return;
-    memory =
-        is_leaf(pmd) ? copy_huge(child, vma, part.start, pmd) : copy_ptes(child, vma, part, pmd);
-  });
+  for (std::uint64_t at = vma.range.start; at < vma.range.end;) {
+    const Missing found = descend(at, kPmdShift);
+    const AddressRange part{at, std::min(block_end(at, found.shift), vma.range.end)};
+    // The child gets every table that is here, even where nothing is below.
+    if (child.make(at, found.shift) == nullptr) return false;
+    if (found.slot != nullptr && *found.slot != 0) {
+      const bool done = is_leaf(*found.slot) ? copy_huge(child, vma, at, *found.slot)
+                                             : copy_ptes(child, vma, part, *found.slot);
+      if (!done) return false;
+    }
+    at = part.end;
+  }
   narrator_.step("copy_page_range", [&] {
     return fmt::format("{:#x}-{:#x}: {} pages shared with the child", vma.range.start,
                        vma.range.end, child.resident_.total() - before);
   });
-  return memory;
+  return true;
 }
 
 // What the child gets for `entry`; the parent's becomes read-only where a write must copy.
