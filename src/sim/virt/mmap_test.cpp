@@ -116,6 +116,14 @@ TEST(MmapTest, SearchTakesTheHighestGapAndLeavesStacksRoom) {
             static_cast<std::int64_t>(kTop - (8 + 256 + 4) * kPage));
 }
 
+TEST(MmapTest, OnlyTheAreaAboveAGapIsAskedForItsGuardGap) {
+  TestSpace t;
+  t.map(kTop - 8 * kPage, 4, kReadWrite, kAnon | kMapFixed | kMapGrowsDown);
+  t.map(kTop - 12 * kPage, 4, kProtRead);
+  EXPECT_EQ(t.map(0, 4, kReadWrite, kAnon), static_cast<std::int64_t>(kTop - 4 * kPage));
+  EXPECT_EQ(t.map(0, 4, kReadWrite, kAnon), static_cast<std::int64_t>(kTop - 16 * kPage));
+}
+
 TEST(MmapTest, SearchGoesUpwardsWhereNothingIsFreeBelow) {
   Layout layout = test_layout();
   layout.mmap_base = 0x20000;

@@ -170,8 +170,9 @@ std::int64_t AddressSpace::hugetlb_search(const BackingFile& file, std::uint64_t
   return search(hint, length, flags, size);
 }
 
-// unmapped_area_topdown of mm/vma.c: a gap must hold the length and the worst case of alignment,
-// and what is taken leaves a stack above it its guard gap.
+// unmapped_area_topdown of mm/vma.c: a gap must hold the length and the worst case of alignment.
+// Where the area above the gap found is a stack, the search begins anew below its guard gap; a
+// stack further up is not looked at.
 std::int64_t AddressSpace::highest_gap(AddressRange limits, std::uint64_t length,
                                        std::uint64_t alignment) const {
   const std::uint64_t needed = length + (alignment - 1);
@@ -179,10 +180,13 @@ std::int64_t AddressSpace::highest_gap(AddressRange limits, std::uint64_t length
   if (limits.end <= low || needed > limits.end - low) return -ENOMEM;
   std::uint64_t high = limits.end;
   for (std::size_t index = areas_.index_above(limits.end - 1);; --index) {
-    if (index < areas_.size()) high = std::min(high, start_with_gap(areas_[index]));
+    const Vma* above = index < areas_.size() ? &areas_[index] : nullptr;
     const std::uint64_t floor = index == 0 ? low : std::max(low, areas_[index - 1].range.end);
-    if (high >= floor && high - floor >= needed) {
-      const std::uint64_t at = high - length;
+    const auto ceiling = [&] { return above ? std::min(high, above->range.start) : high; };
+    const auto fits = [&] { return ceiling() >= floor && ceiling() - floor >= needed; };
+    if (above != nullptr && fits()) high = std::min(high, start_with_gap(*above));
+    if (fits()) {
+      const std::uint64_t at = ceiling() - length;
       return static_cast<std::int64_t>(at - at % alignment);
     }
     if (index == 0 || floor == low) return -ENOMEM;
