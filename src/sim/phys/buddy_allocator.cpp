@@ -179,7 +179,7 @@ std::optional<Pfn> BuddyAllocator::take(unsigned order, MigrateType type, Fragme
 // so.
 std::uint64_t BuddyAllocator::take_whole_blocks(std::uint64_t count_left, MigrateType type,
                                                 FreeList& into) {
-  const Frame described = {.list = kOnPerCpuList};
+  constexpr FreeDescription kDescribed(0, kOnPerCpuList);
   std::uint64_t taken = 0;
   while (not_empty_[index_of(type)] != 0) {
     const auto order = static_cast<unsigned>(std::countr_zero(not_empty_[index_of(type)]));
@@ -188,7 +188,7 @@ std::uint64_t BuddyAllocator::take_whole_blocks(std::uint64_t count_left, Migrat
     const Pfn first = *front(order, type);
     list(order, type).pop_front(frames_);
     note_list(order, type);
-    for (Pfn pfn = first; pfn < first + pages; ++pfn) into.push_back(frames_, pfn, described);
+    for (Pfn pfn = first; pfn < first + pages; ++pfn) into.push_back(frames_, pfn, kDescribed);
     events_.splits += pages - 1;
     taken += pages;
   }
@@ -198,7 +198,7 @@ std::uint64_t BuddyAllocator::take_whole_blocks(std::uint64_t count_left, Migrat
 
 std::uint64_t BuddyAllocator::take_bulk(unsigned order, std::uint64_t wanted, MigrateType type,
                                         Fragmenting fragmenting, FreeList& into) {
-  const Frame described = {.order = static_cast<std::uint8_t>(order), .list = kOnPerCpuList};
+  const FreeDescription described(order, kOnPerCpuList);
   TakeMode mode = TakeMode::Normal;
   std::uint64_t taken = 0;
   while (taken < wanted) {

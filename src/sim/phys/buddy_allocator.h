@@ -119,10 +119,8 @@ class BuddyAllocator {
   void check() const;
 
  private:
-  Frame describe(unsigned order, MigrateType type) const {
-    return {.order = static_cast<std::uint8_t>(order),
-            .flags = static_cast<std::uint8_t>(index_of(type)),
-            .list = kOnBuddyList};
+  static FreeDescription describe(unsigned order, MigrateType type) {
+    return {order, kOnBuddyList, index_of(type)};
   }
   FreeList& list(unsigned order, MigrateType type) { return lists_[index_of(type)][order]; }
   bool empty(unsigned order, MigrateType type) const {

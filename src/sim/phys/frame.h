@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace ft::sim::phys {
 
@@ -38,6 +39,25 @@ struct Frame {
   std::uint8_t list = 0;  // which free list a free block is on: phys/free_list.h; 0: none
 };
 static_assert(sizeof(Frame) == 16);
+
+// A frame, or none: std::optional in one register, which returning one is not with g++ 12. Frame 0
+// is never given out.
+class MaybeFrame {
+ public:
+  constexpr MaybeFrame(std::nullopt_t) {}       // NOLINT(google-explicit-constructor)
+  constexpr MaybeFrame(Pfn pfn) : pfn_(pfn) {}  // NOLINT(google-explicit-constructor)
+  constexpr MaybeFrame(std::optional<Pfn> pfn)  // NOLINT(google-explicit-constructor)
+      : pfn_(pfn.value_or(0)) {}
+
+  constexpr explicit operator bool() const { return pfn_ != 0; }
+  constexpr Pfn operator*() const { return pfn_; }
+  constexpr operator std::optional<Pfn>() const {  // NOLINT(google-explicit-constructor)
+    return pfn_ != 0 ? std::optional(pfn_) : std::nullopt;
+  }
+
+ private:
+  Pfn pfn_ = 0;
+};
 
 // The first frame of the block that `pfn` is part of.
 constexpr Pfn head_of(Pfn pfn, unsigned order) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "sim/phys/frame.h"
 #include "sim/phys/frame_table.h"
@@ -22,7 +21,7 @@ class FrameSource {
 
   // A block of 2^order frames, aligned to its order. Empty when there is none: that is the
   // simulated kernel's outcome, not our error. Whoever takes it describes its frames.
-  virtual std::optional<Pfn> allocate(unsigned order, FrameUse use) = 0;
+  virtual MaybeFrame allocate(unsigned order, FrameUse use) = 0;
 
   // REQUIRES: `first` came from allocate(order) and is not free already.
   virtual void free(Pfn first, unsigned order) = 0;

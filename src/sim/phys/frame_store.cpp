@@ -7,7 +7,7 @@
 
 namespace ft::sim::phys {
 
-std::optional<Pfn> FrameStore::allocate(unsigned order, FrameUse /*use*/) {
+MaybeFrame FrameStore::allocate(unsigned order, FrameUse /*use*/) {
   FT_CHECK(order <= kMostOrder);
   if (const Pfn first = free_[order]; first != 0) {
     free_[order] = frames()[first].word;

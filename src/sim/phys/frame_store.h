@@ -18,7 +18,7 @@ class FrameStore final : public FrameSource {
   explicit FrameStore(std::uint64_t frames = kDefaultFrames) : FrameSource(frames) {}
 
   // REQUIRES: order <= kMostOrder.
-  std::optional<Pfn> allocate(unsigned order, FrameUse use) override;
+  MaybeFrame allocate(unsigned order, FrameUse use) override;
   void free(Pfn first, unsigned order) override;
 
   std::uint64_t frames_in_use() const { return in_use_; }

@@ -2,6 +2,8 @@
 // lists cost no memory beside the frame table: struct list_head of struct page.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstdint>
 
 #include "sim/phys/frame.h"
@@ -14,6 +16,29 @@ inline constexpr std::uint8_t kOnNoList = 0;
 inline constexpr std::uint8_t kOnBuddyList = 1;   // PageBuddy
 inline constexpr std::uint8_t kOnPerCpuList = 2;  // free for the CPU, in use for the zone
 
+inline constexpr Pfn kNoFrame = 0;  // never on a list: frame 0 is the firmware's
+
+// What a frame says while it is on a list, all but the links, as one word: writing it field by
+// field is what most of an allocation would be spent on.
+class FreeDescription {
+ public:
+  constexpr FreeDescription(unsigned order, std::uint8_t list, unsigned flags = 0)
+      : rest_(std::uint64_t{order} << 40U | std::uint64_t{flags} << 48U |
+              std::uint64_t{list} << 56U) {}
+
+  constexpr Frame with_links(std::uint64_t links) const {
+    return std::bit_cast<Frame>(std::array<std::uint64_t, 2>{links, rest_});
+  }
+
+ private:
+  std::uint64_t rest_;
+};
+static_assert(FreeDescription(9, 2, 3).with_links(7).word == 7 &&
+              FreeDescription(9, 2, 3).with_links(7).kind == FrameKind::Free &&
+              FreeDescription(9, 2, 3).with_links(7).order == 9 &&
+              FreeDescription(9, 2, 3).with_links(7).flags == 3 &&
+              FreeDescription(9, 2, 3).with_links(7).list == 2);
+
 class FreeList {
  public:
   bool empty() const { return count_ == 0; }
@@ -21,11 +46,9 @@ class FreeList {
   // REQUIRES: !empty().
   Pfn front() const { return first_; }
 
-  // `described`: what the frame says while it is on the list; its word is this list's.
   // REQUIRES: the frame is on no list.
-  void push_front(FrameTable& frames, Pfn pfn, Frame described) {
-    described.word = link(kNone, first_);
-    frames[pfn] = described;
+  void push_front(FrameTable& frames, Pfn pfn, FreeDescription description) {
+    frames[pfn] = description.with_links(link(kNone, first_));
     if (count_++ != 0) {
       set_previous(frames[first_], pfn);
     } else {
@@ -34,9 +57,8 @@ class FreeList {
     first_ = narrow(pfn);
   }
 
-  void push_back(FrameTable& frames, Pfn pfn, Frame described) {
-    described.word = link(last_, kNone);
-    frames[pfn] = described;
+  void push_back(FrameTable& frames, Pfn pfn, FreeDescription description) {
+    frames[pfn] = description.with_links(link(last_, kNone));
     if (count_++ != 0) {
       set_next(frames[last_], pfn);
     } else {

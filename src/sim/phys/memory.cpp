@@ -29,24 +29,31 @@ Request Memory::request_for(unsigned order, FrameUse use) const {
   return request;
 }
 
-std::optional<Pfn> Memory::allocate(unsigned order, FrameUse use) {
+MaybeFrame Memory::allocate(unsigned order, FrameUse use) {
   // What nearly every request comes to: the first zone has plenty, and the CPU has a list.
-  if (order == 0) [[likely]] {
-    Zone& zone = *first_zone_[index_of(use)];
-    const bool table = use == FrameUse::PageTable;
-    if (zone.plenty(table ? ZoneKind::Normal : ZoneKind::Movable)) [[likely]] {
-      const auto first =
-          zone.cpu_lists(cpu_).take(0, table ? MigrateType::Unmovable : MigrateType::Movable,
-                                    first_fragmenting_[index_of(use)], zone.pressure());
-      if (first) [[likely]] {
-        ++events_.allocations[0];
-        count_statistics(zone, zone);
-        if (zone.buddy().take_boosted()) [[unlikely]]
-          pressure_->wake_kswapd(*this, zone, request_for(0, use));
-        return first;
-      }
-    }
-  }
+  const Pfn first = order == 0 ? allocate_at_once(use) : kNoFrame;
+  if (first == kNoFrame) [[unlikely]]
+    return allocate_by_request(order, use);
+  return first;
+}
+
+inline Pfn Memory::allocate_at_once(FrameUse use) {
+  Zone& zone = *first_zone_[index_of(use)];
+  const bool table = use == FrameUse::PageTable;
+  if (!zone.plenty(table ? ZoneKind::Normal : ZoneKind::Movable)) return kNoFrame;
+  const Pfn first =
+      zone.cpu_lists(cpu_).take(0, table ? MigrateType::Unmovable : MigrateType::Movable,
+                                first_fragmenting_[index_of(use)], zone.pressure());
+  if (first == kNoFrame) return kNoFrame;
+  ++events_.allocations[0];
+  ++zone.numa().hit;
+  ++(first_is_local_[index_of(use)] ? zone.numa().local_node : zone.numa().other_node);
+  if (zone.buddy().take_boosted()) [[unlikely]]
+    pressure_->wake_kswapd(*this, zone, request_for(0, use));
+  return first;
+}
+
+MaybeFrame Memory::allocate_by_request(unsigned order, FrameUse use) {
   if (order > kMaxOrder) return allocate_gigantic(order);
   return request(request_for(order, use));
 }
@@ -149,6 +156,7 @@ void Memory::set_cpu(std::uint32_t cpu) {
     const Route route = route_of(request_for(0, use));
     FT_CHECK(route.preferred != nullptr);
     first_zone_[index_of(use)] = route.preferred;
+    first_is_local_[index_of(use)] = route.preferred->node() == node();
     first_fragmenting_[index_of(use)] = fragmenting_in(*route.preferred);
   }
 }

@@ -49,7 +49,7 @@ class Memory final : public FrameSource {
 
   // FrameSource. By use: user memory and page cache movable, page tables not. Orders beyond
   // kMaxOrder come from memory that nobody has used yet.
-  std::optional<Pfn> allocate(unsigned order, FrameUse use) override;
+  MaybeFrame allocate(unsigned order, FrameUse use) override;
   void free(Pfn first, unsigned order) override;
 
   // __alloc_pages. Empty where the kernel would return NULL. REQUIRES: order <= kMaxOrder.
@@ -128,6 +128,8 @@ class Memory final : public FrameSource {
     }
     ++(zone.node() == node() ? here.local_node : here.other_node);
   }
+  Pfn allocate_at_once(FrameUse use);
+  [[gnu::noinline]] MaybeFrame allocate_by_request(unsigned order, FrameUse use);
   std::optional<Pfn> allocate_gigantic(unsigned order);
 
   PageBlocks blocks_;
@@ -141,6 +143,7 @@ class Memory final : public FrameSource {
   // Of the CPU's node, by FrameUse: where the fast path looks first.
   std::array<Zone*, 3> first_zone_ = {};
   std::array<Fragmenting, 3> first_fragmenting_ = {};
+  std::array<bool, 3> first_is_local_ = {};
   HugeEffort huge_effort_ = HugeEffort::Reclaim;
   NoPressureHandler no_pressure_;
   PressureHandler* pressure_ = &no_pressure_;

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 
 #include "sim/phys/buddy_allocator.h"
 #include "sim/phys/free_list.h"
@@ -45,15 +44,15 @@ class PerCpuLists {
         large_cache_(large_cache),
         high_(rules.tunes_cpu_lists ? 0 : limits.high_min) {}
 
-  // A block, all zero. Empty when the zone has nothing to refill the list with (rmqueue_pcplist).
-  // REQUIRES: has_cpu_list(order), type has lists (is no HighAtomic).
-  std::optional<Pfn> take(unsigned order, MigrateType type, Fragmenting fragmenting,
-                          const ZonePressure& pressure) {
+  // A block, all zero. kNoFrame when the zone has nothing to refill the list with
+  // (rmqueue_pcplist). REQUIRES: has_cpu_list(order), type has lists (is no HighAtomic).
+  Pfn take(unsigned order, MigrateType type, Fragmenting fragmenting,
+           const ZonePressure& pressure) {
     burst_ >>= 1U;  // of frees
     FreeList& list = lists_[index(order, type)];
     if (list.empty()) [[unlikely]] {
       refill(order, type, fragmenting, pressure);
-      if (list.empty()) return std::nullopt;
+      if (list.empty()) return kNoFrame;
     }
     count_ -= std::uint64_t{1} << order;
     return list.pop_front(*frames_);
@@ -66,8 +65,7 @@ class PerCpuLists {
     if (rules_.tunes_cpu_lists) refill_factor_ >>= 1U;
     const unsigned own =
         index(order, type == MigrateType::HighAtomic ? MigrateType::Movable : type);
-    lists_[own].push_front(*frames_, first,
-                           {.order = static_cast<std::uint8_t>(order), .list = kOnPerCpuList});
+    lists_[own].push_front(*frames_, first, {order, kOnPerCpuList});
     count_ += std::uint64_t{1} << order;
     // Most of the time nothing else happens; what drain_excess does in that case, in short.
     if (rules_.tunes_cpu_lists && order == 0 && !burst_of_high_order_ && !pressure.below_high &&
@@ -80,7 +78,7 @@ class PerCpuLists {
 
   // Start: pages that are on the order-0 list of movable ones from the first.
   void stock(Pfn first) {
-    lists_[index(0, MigrateType::Movable)].push_back(*frames_, first, {.list = kOnPerCpuList});
+    lists_[index(0, MigrateType::Movable)].push_back(*frames_, first, {0, kOnPerCpuList});
     ++count_;
   }
   void set_high(std::uint64_t high) { high_ = high; }
@@ -112,10 +110,10 @@ class PerCpuLists {
     return index >= kLowLists ? kPageblockOrder : index / kPcpTypes;
   }
 
-  void refill(unsigned order, MigrateType type, Fragmenting fragmenting,
-              const ZonePressure& pressure);
+  [[gnu::noinline]] void refill(unsigned order, MigrateType type, Fragmenting fragmenting,
+                                const ZonePressure& pressure);
   std::uint64_t refill_blocks(unsigned order, const ZonePressure& pressure);
-  bool drain_excess(unsigned order, unsigned own, const ZonePressure& pressure);
+  [[gnu::noinline]] bool drain_excess(unsigned order, unsigned own, const ZonePressure& pressure);
   bool is_high_order_burst(unsigned order);
   std::uint64_t most_to_keep(bool high_order_burst, const ZonePressure& pressure);
   std::uint64_t pages_to_drain(std::uint64_t high, bool high_order_burst);

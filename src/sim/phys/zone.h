@@ -128,7 +128,8 @@ class Zone {
 inline std::optional<Pfn> Zone::take(unsigned order, MigrateType type, Fragmenting fragmenting,
                                      const Privileges& privileges, std::uint32_t cpu) {
   if (has_cpu_list(order)) {
-    if (const auto first = cpu_lists_[cpu].take(order, type, fragmenting, pressure_)) return first;
+    const Pfn first = cpu_lists_[cpu].take(order, type, fragmenting, pressure_);
+    if (first != kNoFrame) return first;
   }
   if (privileges.high_atomic) {
     if (const auto first = buddy_.take_smallest(order, MigrateType::HighAtomic)) return first;
