@@ -50,7 +50,10 @@ void FileTable::measure(const event::Trace& trace) {
     const event::File& file = files_[static_cast<std::size_t>(call.file)];
     const Key key = key_of(file.device, file.inode, file.path);
     const std::uint64_t end = call.offset() + call.length();
-    raise((call.flags() & MAP_FIXED) != 0 ? fixed_end_[key] : end_[key], end);
+    // The loader first maps a library from its beginning for as long as all its parts reach, then
+    // the parts: the first is longer than the file where the last part is zeroes.
+    const bool whole = (call.flags() & MAP_FIXED) == 0 && call.offset() == 0;
+    raise(whole ? end_[key] : fixed_end_[key], end);
   }
   for (const event::Snapshot& snapshot : trace.snapshots) {
     if (snapshot.source != "maps" || (snapshot.moment != "exec" && snapshot.moment != "attach")) {
@@ -83,7 +86,13 @@ std::shared_ptr<virt::BackingFile>& FileTable::entry(const Key& key, std::string
       kind, bytes,
       regular ? virt::BackingFile::Cached::Everything : virt::BackingFile::Cached::Nothing,
       kind == virt::FileKind::Hugetlb ? 21U : kPageShift);
+  paths_[file.get()] = path;
   return file;
+}
+
+std::string_view FileTable::path_of(const virt::BackingFile* file) const {
+  const auto found = paths_.find(file);
+  return found == paths_.end() ? std::string_view() : found->second;
 }
 
 virt::OpenFile FileTable::of_call(const event::Syscall& call) {

@@ -2,7 +2,8 @@
 // little about files: their size and what of them was in memory are worked out from how they are
 // mapped and from the faults, which is an estimate.
 //
-//   size     the largest offset that was mapped with MAP_FIXED or, where there is none, at all;
+//   size     the largest offset that was mapped, other than from the beginning by a mapping that is
+//            not fixed, as the loader does it; where there is no other, that;
 //            memfds: what ftruncate and fallocate said
 //   cached   every page, but for those on which a fault was taken while nothing was mapped there:
 //            the fault before it had passed over them, so they were not ready by then
@@ -29,6 +30,9 @@ class FileTable {
   virt::OpenFile of_call(const event::Syscall& call);
   // The file of an area in /proc/PID/maps; null where it has none.
   std::shared_ptr<virt::BackingFile> of_area(const host::Vma& area);
+
+  // Its path; empty where the file is none of these.
+  std::string_view path_of(const virt::BackingFile* file) const;
 
   // A page that was not ready when a fault on a neighbour came by. One that was mapped before
   // stays.
@@ -57,6 +61,7 @@ class FileTable {
   std::map<Key, std::shared_ptr<virt::BackingFile>> by_key_;
   std::vector<std::shared_ptr<virt::BackingFile>> by_id_;
   std::map<const virt::BackingFile*, std::vector<bool>> ready_;
+  std::map<const virt::BackingFile*, std::string> paths_;
 };
 
 }  // namespace ft::sim::replay

@@ -8,19 +8,28 @@
 #include <utility>
 #include <vector>
 
-#include "event/event.h"
+#include "base/range.h"
+#include "event/trace.h"
 #include "sim/replay/timeline.h"
 
 namespace ft::sim::replay {
 
 class LatePages {
  public:
-  LatePages(std::span<const event::Fault> faults, const ThreadTable& threads);
+  LatePages(const event::Trace& trace, std::span<const event::Fault> faults,
+            const ThreadTable& threads);
 
-  // Whether a fault found nothing mapped at this page after `ts`.
+  // Whether a fault found nothing mapped at this page after `ts`, before anything else was mapped
+  // there.
   bool faults_after(event::Pid pid, std::uint64_t address, Nanoseconds ts) const;
 
  private:
+  struct Unmapped {
+    Nanoseconds ts;
+    AddressRange range;
+  };
+
+  std::map<event::Pid, std::vector<Unmapped>> unmapped_;  // by ts
   // (page number, time) of every fault on nothing, sorted, by process.
   std::map<event::Pid, std::vector<std::pair<std::uint64_t, Nanoseconds>>> faults_;
 };

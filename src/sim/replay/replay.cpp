@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <map>
 
@@ -30,8 +29,12 @@ struct Space {
   bool mmap_base_known = true;
   tlb::FlushLog flushes;
   // The faults served last, for those that lost a race to them.
-  std::array<Step, 64> recent{};
-  std::array<std::uint64_t, 64> recent_address{};
+  struct Served {
+    Step step;
+    std::uint64_t address = 0;
+  };
+  static constexpr std::size_t kMostRecent = 4096;
+  std::vector<Served> recent;
   std::size_t next_recent = 0;
 };
 
@@ -42,7 +45,7 @@ class Replayer {
         trace_(material.trace),
         observer_(observer),
         threads_(trace_),
-        late_(material.faults, threads_),
+        late_(trace_, material.faults, threads_),
         files_(trace_),
         steps_(make_timeline(trace_, material.faults, threads_)),
         done_(steps_.size(), false) {}
@@ -95,7 +98,8 @@ class Replayer {
             .start_known = space.start_known,
             .resident_known = space.resident_known,
             .mmap_base_known = space.mmap_base_known,
-            .flushes = space.flushes.flushes()};
+            .flushes = space.flushes.flushes(),
+            .files = &files_};
   }
 
   // --- where processes come from -------------------------------------------------------------
@@ -358,18 +362,20 @@ class Replayer {
   }
 
   static bool lost_race(const Step& step, std::uint64_t address, const Space& space) {
-    for (std::size_t i = 0; i < space.recent.size(); ++i) {
-      const Step& other = space.recent[i];
-      if (other.tid == 0 || other.tid == step.tid || !other.overlaps(step)) continue;
-      if (space.recent_address[i] / kHugePageSize == address / kHugePageSize) return true;
+    for (const Space::Served& served : space.recent) {
+      if (served.step.tid == step.tid || !served.step.overlaps(step)) continue;
+      if (served.address / kHugePageSize == address / kHugePageSize) return true;
     }
     return false;
   }
 
   static void remember(const Step& step, std::uint64_t address, Space& space) {
-    space.recent[space.next_recent] = step;
-    space.recent_address[space.next_recent] = address;
-    space.next_recent = (space.next_recent + 1) % space.recent.size();
+    if (space.recent.size() < Space::kMostRecent) {
+      space.recent.push_back({step, address});
+      return;
+    }
+    space.recent[space.next_recent] = {step, address};
+    space.next_recent = (space.next_recent + 1) % Space::kMostRecent;
   }
 
   // Makes the file's pages around the fault be in memory, or not, as the recording shows.

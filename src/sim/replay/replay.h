@@ -45,6 +45,7 @@ struct Scene {
   bool resident_known = true;   // false: attached, what was touched before is missing
   bool mmap_base_known = true;  // false: where the kernel searches was taken from its first answer
   std::span<const tlb::Flush> flushes = {};  // of this step, as if on one CPU
+  const FileTable* files = nullptr;
 };
 
 struct CallOutcome {

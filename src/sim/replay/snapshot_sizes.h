@@ -7,6 +7,7 @@
 
 #include "host/status.h"
 #include "sim/machine/process.h"
+#include "sim/replay/breakpoints.h"
 #include "sim/replay/validation.h"
 
 namespace ft::sim::replay {
@@ -25,8 +26,12 @@ inline std::array<std::optional<std::uint64_t>, kSizeCount> sizes_of(
   return {status.vm_size, status.vm_pte, status.rss_anon, status.rss_file, status.rss_shmem};
 }
 
-inline std::array<std::uint64_t, kSizeCount> sizes_of(const machine::Process& process) {
-  const virt::ResidentPages resident = process.resident();
+// With what the recorder's breakpoints add to the process.
+inline std::array<std::uint64_t, kSizeCount> sizes_of(const machine::Process& process,
+                                                      Breakpoints::Copies copies) {
+  virt::ResidentPages resident = process.resident();
+  resident.anonymous += copies.pages;
+  resident.file -= copies.shown_as_file;
   return {process.total_pages() * kPageSize, process.tables().vm_pte_bytes(),
           resident.anonymous * kPageSize, resident.file * kPageSize, resident.shmem * kPageSize};
 }

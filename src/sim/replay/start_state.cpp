@@ -158,7 +158,8 @@ machine::Settings settings_of(const event::Trace& trace, std::vector<std::string
   }
   virt::Limits& limits = settings.limits;
   if (const auto low = number_of(trace, "host.sysctl.vm.mmap_min_addr")) {
-    limits.mmap_min_addr = *low;
+    // Security modules have a bound of their own, which no file shows: 65536 in every distribution.
+    limits.mmap_min_addr = std::max(*low, limits.mmap_min_addr);
     limits.dac_mmap_min_addr = *low;
   }
   if (const auto most = number_of(trace, "host.sysctl.vm.max_map_count")) {

@@ -92,6 +92,7 @@ class Validator final : public Observer {
       : material_(material),
         options_(options),
         threads_(material.trace),
+        breakpoints_(material.trace),
         flushes_(material.flushes) {}
 
   ValidateResult take() {
@@ -193,6 +194,10 @@ class Validator final : public Observer {
 
   void compare_flushes(const Step& step, const Scene& scene) {
     if (!scene.start_known || !scene.resident_known || !flushes_.recorded()) return;
+    if (step.stream == Stream::Call &&
+        breakpoints_.concern(material_.trace.syscalls[step.index], material_.trace)) {
+      return;  // writing them flushes, too
+    }
     const FlushList recorded = flushes_.of(step);
     const FlushList model = flushes_from(scene.flushes);
     if (recorded.empty() && model.empty()) return;
@@ -223,7 +228,8 @@ class Validator final : public Observer {
       }
     }
     if (!waiting.sizes) return;
-    const std::array<std::uint64_t, kSizeCount> model = sizes_of(scene.process);
+    const std::array<std::uint64_t, kSizeCount> model =
+        sizes_of(scene.process, breakpoints_.copies_in(scene.process, *scene.files));
     const auto recorded = sizes_of(*waiting.sizes);
     for (std::size_t i = 0; i < kSizeCount; ++i) {
       if (waiting.size_agreed[i]) continue;
@@ -300,6 +306,7 @@ class Validator final : public Observer {
   const Material& material_;
   const ValidateOptions& options_;
   ThreadTable threads_;
+  Breakpoints breakpoints_;
   FlushEvents flushes_;
   std::vector<Waiting> waiting_;
   ValidateResult result_;

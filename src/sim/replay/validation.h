@@ -53,7 +53,7 @@ struct ValidateOptions {
   std::size_t keep_per_aspect = 20;  // disagreements listed; all are counted
   // A snapshot of a running process is not taken at one moment: it agrees with the model where the
   // model was in that state at some time within this much of it.
-  Nanoseconds running_window = 10'000'000;
+  Nanoseconds running_window = 5'000'000;
 };
 
 struct ValidateResult {
