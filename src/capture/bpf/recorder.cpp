@@ -86,6 +86,7 @@ class Recorder {
   std::optional<MessageDecoder> decoder_;
   std::optional<host::PfnNodes> nodes_;
   std::set<event::Pid> marked_;
+  unsigned breakpoints_ = 0;
   std::shared_ptr<FileSystems> file_systems_ = std::make_shared<FileSystems>();
   std::vector<event::StackCopy> stack_copies_;
   std::size_t stack_copy_bytes_ = 0;
@@ -165,6 +166,9 @@ void Recorder::mark_jvm(event::Pid pid, const std::string& libjvm,
   for (const ProbePoint& point : *points) {
     const auto marked = probes_->mark_jvm(point.mark, pid, readable_path, point.file_offset);
     if (!marked) return complain(marked.error().message());
+    // The breakpoint costs the target a copy of its page: whoever counts pages has to know.
+    sink_.on_meta(fmt::format("probe.uprobe.{}", breakpoints_++),
+                  fmt::format("{} {}", point.file_offset, libjvm));
   }
 }
 
