@@ -69,14 +69,23 @@ std::optional<Pfn> Memory::allocate_gigantic(unsigned order) {
 }
 
 void Memory::free(Pfn first, unsigned order) {
-  FT_CHECK(first < frames().size() && blocks_.zone_of(first) < zones_.size());
-  Zone& zone = *zones_[blocks_.zone_of(first)];
+  FT_CHECK(first < frames().size());
+  const ZoneIndex zone = blocks_.zone_of(first);
+  const Frame& frame = frames()[first];
+  FT_CHECK(zone < zones_.size() && frame.kind != FrameKind::Free && frame.list == kOnNoList);
+  if (order == 0) [[likely]] {
+    ++events_.frees[0];
+    zones_[zone]->give_frame(first, cpu_);
+  } else {
+    free_block(*zones_[zone], first, order);
+  }
+}
+
+void Memory::free_block(Zone& zone, Pfn first, unsigned order) {
   if (order > kMaxOrder) {
     zone.buddy().give(first, order);
     return;
   }
-  const Frame& frame = frames()[first];
-  FT_CHECK(frame.kind != FrameKind::Free && frame.list == kOnNoList);
   ++events_.frees[order];
   zone.give(first, order, cpu_);
 }

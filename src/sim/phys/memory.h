@@ -128,6 +128,7 @@ class Memory final : public FrameSource {
     }
     ++(zone.node() == node() ? here.local_node : here.other_node);
   }
+  [[gnu::noinline]] void free_block(Zone& zone, Pfn first, unsigned order);
   Pfn allocate_at_once(FrameUse use);
   [[gnu::noinline]] MaybeFrame allocate_by_request(unsigned order, FrameUse use);
   std::optional<Pfn> allocate_gigantic(unsigned order);

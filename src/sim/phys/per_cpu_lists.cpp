@@ -98,6 +98,14 @@ std::uint64_t PerCpuLists::pages_to_drain(std::uint64_t high, bool high_order_bu
   return std::clamp(pages, batch, most);
 }
 
+bool PerCpuLists::give(Pfn first, unsigned order, MigrateType type, const ZonePressure& pressure) {
+  if (rules_.tunes_cpu_lists) refill_factor_ >>= 1U;
+  const unsigned own = index(order, type == MigrateType::HighAtomic ? MigrateType::Movable : type);
+  lists_[own].push_front(*frames_, first, {order, kOnPerCpuList});
+  count_ += std::uint64_t{1} << order;
+  return drain_excess(order, own, pressure);
+}
+
 bool PerCpuLists::drain_excess(unsigned order, unsigned own, const ZonePressure& pressure) {
   const bool high_order_burst = is_high_order_burst(order);
   if (rules_.tunes_cpu_lists && burst_ < limits_.batch << kBatchScale) {

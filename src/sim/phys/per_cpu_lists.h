@@ -61,19 +61,19 @@ class PerCpuLists {
   // Whether it gave blocks back to the zone, whose state may be better then
   // (free_unref_page_commit). `type`: of its pageblock; the reserve's count as movable.
   // REQUIRES: the block is in use and of this zone.
-  bool give(Pfn first, unsigned order, MigrateType type, const ZonePressure& pressure) {
-    if (rules_.tunes_cpu_lists) refill_factor_ >>= 1U;
-    const unsigned own =
-        index(order, type == MigrateType::HighAtomic ? MigrateType::Movable : type);
-    lists_[own].push_front(*frames_, first, {order, kOnPerCpuList});
-    count_ += std::uint64_t{1} << order;
-    // Most of the time nothing else happens; what drain_excess does in that case, in short.
-    if (rules_.tunes_cpu_lists && order == 0 && !burst_of_high_order_ && !pressure.below_high &&
-        !pressure.reclaim_active && count_ < high_) [[likely]] {
-      if (burst_ < limits_.batch << kBatchScale) ++burst_;
-      return false;
-    }
-    return drain_excess(order, own, pressure);
+  bool give(Pfn first, unsigned order, MigrateType type, const ZonePressure& pressure);
+  // The same for one frame, which is nearly always.
+  bool give_frame(Pfn pfn, MigrateType type, const ZonePressure& pressure) {
+    if (!rules_.tunes_cpu_lists) return give(pfn, 0, type, pressure);
+    refill_factor_ >>= 1U;
+    const unsigned own = index(0, type == MigrateType::HighAtomic ? MigrateType::Movable : type);
+    lists_[own].push_front(*frames_, pfn, {0, kOnPerCpuList});
+    ++count_;
+    const bool calm = !burst_of_high_order_ && !pressure.below_high && !pressure.reclaim_active;
+    if (!calm || count_ >= high_) [[unlikely]]
+      return drain_excess(0, own, pressure);
+    if (burst_ < limits_.batch << kBatchScale) ++burst_;
+    return false;
   }
 
   // Start: pages that are on the order-0 list of movable ones from the first.

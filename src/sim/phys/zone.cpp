@@ -36,6 +36,20 @@ Zone::Zone(FrameTable& frames, PageBlocks& blocks, ZoneIndex index, const ZoneSh
   }
 }
 
+void Zone::give(Pfn first, unsigned order, std::uint32_t cpu) {
+  if (!has_cpu_list(order)) {
+    buddy_.give(first, order);
+  } else if (cpu_lists_[cpu].give(first, order, blocks_.type_of(first), pressure_)) {
+    note_drained();
+  }
+}
+
+void Zone::note_drained() {
+  if (pressure_.below_high && watermark_ok(0, Mark::High, ZoneKind::Movable, {})) {
+    pressure_.below_high = false;
+  }
+}
+
 std::uint64_t Zone::mark(Mark mark) const {
   switch (mark) {
     case Mark::Min:

@@ -64,6 +64,7 @@ class Zone {
                           const Privileges& privileges, std::uint32_t cpu);
   // REQUIRES: the block is in use and of this zone.
   void give(Pfn first, unsigned order, std::uint32_t cpu);
+  void give_frame(Pfn pfn, std::uint32_t cpu);  // the same for order 0
 
   // Whether a request leaves at least the mark and the reserve free, and a block is there that is
   // large enough (__zone_watermark_ok). `highest`: the highest kind of zone that the request may
@@ -113,6 +114,8 @@ class Zone {
   void check() const;  // expensive
 
  private:
+  void note_drained();
+
   ZoneShape shape_;
   ZoneIndex index_;
   PageBlocks& blocks_;
@@ -143,15 +146,9 @@ inline std::optional<Pfn> Zone::take(unsigned order, MigrateType type, Fragmenti
   return first;
 }
 
-inline void Zone::give(Pfn first, unsigned order, std::uint32_t cpu) {
-  if (!has_cpu_list(order)) {
-    buddy_.give(first, order);
-    return;
-  }
-  const bool drained = cpu_lists_[cpu].give(first, order, blocks_.type_of(first), pressure_);
-  if (drained && pressure_.below_high && watermark_ok(0, Mark::High, ZoneKind::Movable, {})) {
-    pressure_.below_high = false;
-  }
+inline void Zone::give_frame(Pfn pfn, std::uint32_t cpu) {
+  if (cpu_lists_[cpu].give_frame(pfn, blocks_.type_of(pfn), pressure_)) [[unlikely]]
+    note_drained();
 }
 
 }  // namespace ft::sim::phys
