@@ -14,7 +14,7 @@ constexpr std::size_t index_of(FrameUse use) {
 
 }  // namespace
 
-Request Memory::request_for(unsigned order, FrameUse use) const {
+Request Memory::usual_request(unsigned order, FrameUse use) const {
   if (use == FrameUse::PageTable) return Request::kernel(order);
   Request request = Request::user(order);
   if (order == kHugeOrder && use == FrameUse::Anonymous) {  // GFP_TRANSHUGE and its lighter forms
@@ -31,6 +31,7 @@ Request Memory::request_for(unsigned order, FrameUse use) const {
 
 MaybeFrame Memory::allocate(unsigned order, FrameUse use) {
   // What nearly every request comes to: the first zone has plenty, and the CPU has a list.
+  if (placer_) return placer_->place(*this, order, use);
   const Pfn first = order == 0 ? allocate_at_once(use) : kNoFrame;
   if (first == kNoFrame) [[unlikely]]
     return allocate_by_request(order, use);
@@ -49,13 +50,13 @@ inline Pfn Memory::allocate_at_once(FrameUse use) {
   ++zone.numa().hit;
   ++(first_is_local_[index_of(use)] ? zone.numa().local_node : zone.numa().other_node);
   if (zone.buddy().take_boosted()) [[unlikely]]
-    pressure_->wake_kswapd(*this, zone, request_for(0, use));
+    pressure_->wake_kswapd(*this, zone, usual_request(0, use));
   return first;
 }
 
 MaybeFrame Memory::allocate_by_request(unsigned order, FrameUse use) {
   if (order > kMaxOrder) return allocate_gigantic(order);
-  return request(request_for(order, use));
+  return request(usual_request(order, use));
 }
 
 std::optional<Pfn> Memory::allocate_gigantic(unsigned order) {
@@ -162,7 +163,7 @@ void Memory::set_cpu(std::uint32_t cpu) {
   FT_CHECK(cpu < cpus());
   cpu_ = cpu;
   for (const FrameUse use : {FrameUse::PageTable, FrameUse::Anonymous, FrameUse::PageCache}) {
-    const Route route = route_of(request_for(0, use));
+    const Route route = route_of(usual_request(0, use));
     FT_CHECK(route.preferred != nullptr);
     first_zone_[index_of(use)] = route.preferred;
     first_is_local_[index_of(use)] = route.preferred->node() == node();

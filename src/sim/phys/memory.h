@@ -42,6 +42,15 @@ struct MemoryEvents {
   std::uint64_t out_of_memory = 0;    // times somebody was to be killed
 };
 
+class Memory;
+
+// Who decides on which node a block shall be; src/sim/numa implements it.
+class Placer {
+ public:
+  virtual ~Placer() = default;
+  virtual MaybeFrame place(Memory& memory, unsigned order, FrameUse use) = 0;
+};
+
 class Memory final : public FrameSource {
  public:
   // Errors: as MemoryStart::validate, or free blocks that do not fit into their zone.
@@ -52,8 +61,13 @@ class Memory final : public FrameSource {
   MaybeFrame allocate(unsigned order, FrameUse use) override;
   void free(Pfn first, unsigned order) override;
 
+  // What allocate() asks for.
+  Request usual_request(unsigned order, FrameUse use) const;
   // __alloc_pages. Empty where the kernel would return NULL. REQUIRES: order <= kMaxOrder.
   std::optional<Pfn> request(const Request& request);
+
+  // Beyond kMaxOrder, from memory that nobody has used yet (alloc_contig_pages).
+  std::optional<Pfn> allocate_gigantic(unsigned order);
 
   // The CPU that runs. REQUIRES: cpu < cpus().
   void set_cpu(std::uint32_t cpu);
@@ -62,6 +76,8 @@ class Memory final : public FrameSource {
   std::uint64_t cpus() const { return node_of_cpu_.size(); }
 
   void set_huge_effort(HugeEffort effort) { huge_effort_ = effort; }
+  // `placer` is asked for every block from now on; nullptr: the node of the CPU first.
+  void set_placer(Placer* placer) { placer_ = placer; }
   // `handler` outlives the memory; nullptr: nothing can be reclaimed.
   void set_pressure_handler(PressureHandler* handler);
 
@@ -75,7 +91,7 @@ class Memory final : public FrameSource {
   // REQUIRES: the frame is in a zone.
   Zone& zone_of(Pfn pfn) { return *zones_[blocks_.zone_of(pfn)]; }
   const Zone& zone_of(Pfn pfn) const { return *zones_[blocks_.zone_of(pfn)]; }
-  // Where a block of a request may have to be returned as met by interleaving.
+  // The block is where interleaving wanted it (NUMA_INTERLEAVE_HIT).
   void count_interleave_hit(Pfn pfn) { ++zone_of(pfn).numa().interleave_hit; }
 
   std::uint64_t free_pages() const;
@@ -102,7 +118,6 @@ class Memory final : public FrameSource {
 
   const Node& node_for(NodeId id) const { return nodes_[index_of_node_[id]]; }
   Route route_of(const Request& request) const;
-  Request request_for(unsigned order, FrameUse use) const;
   Fragmenting fragmenting_in(const Zone& zone) const {
     return avoids_fragmenting_[zone.index()] ? Fragmenting::Avoided : Fragmenting::Allowed;
   }
@@ -131,7 +146,6 @@ class Memory final : public FrameSource {
   [[gnu::noinline]] void free_block(Zone& zone, Pfn first, unsigned order);
   Pfn allocate_at_once(FrameUse use);
   [[gnu::noinline]] MaybeFrame allocate_by_request(unsigned order, FrameUse use);
-  std::optional<Pfn> allocate_gigantic(unsigned order);
 
   PageBlocks blocks_;
   std::vector<std::unique_ptr<Zone>> zones_;
@@ -148,6 +162,7 @@ class Memory final : public FrameSource {
   HugeEffort huge_effort_ = HugeEffort::Reclaim;
   NoPressureHandler no_pressure_;
   PressureHandler* pressure_ = &no_pressure_;
+  Placer* placer_ = nullptr;
   MemoryEvents events_;
 };
 
