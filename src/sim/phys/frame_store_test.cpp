@@ -59,8 +59,8 @@ TEST(FrameStore, FreeingTwiceIsOurBug) {
 }
 
 TEST(FrameTable, RefusesWhatNoMachineHas) {
-  EXPECT_DEATH(FrameTable(kFirstUsable), "frames");
-  EXPECT_DEATH(FrameTable(kMostFrames + 1), "frames");
+  EXPECT_DEATH(FrameTable{kFirstUsable}, "frames");
+  EXPECT_DEATH(FrameTable{kMostFrames + 1}, "frames");
 }
 
 }  // namespace
