@@ -59,6 +59,7 @@ FaultHandler::Served FaultHandler::do_read_fault(Vma& vma, std::uint64_t address
 // True where the page that was asked for is mapped now.
 bool FaultHandler::do_fault_around(Vma& vma, std::uint64_t address, Outcome& outcome) {
   BackingFile& file = *vma.file;
+  if (file.kind() == virt::FileKind::Special) return false;  // has no map_pages
   const Window window = window_around(vma, address);
   std::uint64_t first = window.first_page;
   while (first < window.end_page && !file.is_cached(first)) ++first;

@@ -1,8 +1,10 @@
 #include "sim/virt/address_space.h"
 
+#include <memory>
 #include <utility>
 
 #include "base/check.h"
+#include "sim/virt/backing_file.h"
 
 namespace ft::sim::virt {
 
@@ -20,6 +22,10 @@ AddressSpace::~AddressSpace() {
 void AddressSpace::add_initial_area(Vma vma) {
   const VmFlags flags = vma.flags;
   const std::uint64_t pages = vma.pages();
+  if (!vma.may_split() && vma.file == nullptr) {
+    vma.file = std::make_shared<BackingFile>(FileKind::Special, vma.range.size());
+    vma.page_offset = 0;
+  }
   areas_.insert(std::move(vma));
   count(flags, pages);
   if ((flags & kVmLocked) != 0) totals_.locked += pages;

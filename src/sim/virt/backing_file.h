@@ -21,6 +21,7 @@ enum class FileKind : std::uint8_t {
   Shmem,            // tmpfs, memfd
   SharedAnonymous,  // mmap(MAP_SHARED | MAP_ANONYMOUS): "/dev/zero (deleted)"
   Hugetlb,          // memfd with MFD_HUGETLB, MAP_HUGETLB
+  Special,          // no file: pages of the kernel's own, as [vdso] and [vvar] have
 };
 
 class BackingFile;

@@ -29,6 +29,16 @@ bool may_collapse(const Vma& vma) {
   return vma.file->is_shmem();
 }
 
+// madvise_collapse: whole blocks inside of the range. A range without even one border in it is an
+// error, one that is a single border is not.
+int collapse_blocks(AddressRange range, Answer& answer) {
+  const AddressRange blocks{(range.start + kHugePageSize - 1) & ~(kHugePageSize - 1),
+                            range.end & ~(kHugePageSize - 1)};
+  if (blocks.start > blocks.end) return EINVAL;
+  if (!blocks.empty()) answer.then.push_back({FollowUp::Kind::Collapse, blocks});
+  return 0;
+}
+
 }  // namespace
 
 bool AddressSpace::acts_on_pages(int advice) {
@@ -57,7 +67,7 @@ int AddressSpace::advise_pages(AdviceRange& on, Answer& answer) {
   const bool off_the_lists = (flags & (kVmLocked | kVmPfnMap | kVmHugetlb)) != 0;
   switch (on.advising.advice) {
     case kAdviseRemove:
-      if ((flags & kVmLocked) != 0 || on.vma->anonymous()) return EINVAL;
+      if ((flags & kVmLocked) != 0 || on.vma->anonymous() || !on.vma->may_split()) return EINVAL;
       if ((flags & kVmShared) == 0 || (flags & kVmMayWrite) == 0) return EACCES;
       later(FollowUp::Kind::PunchHole);
       return 0;
@@ -76,9 +86,7 @@ int AddressSpace::advise_pages(AdviceRange& on, Answer& answer) {
       later(FollowUp::Kind::PageOut);
       return 0;
     case kAdviseCollapse:
-      if (!may_collapse(*on.vma)) return EINVAL;
-      later(FollowUp::Kind::Collapse);
-      return 0;
+      return may_collapse(*on.vma) ? collapse_blocks(on.part, answer) : EINVAL;
     case kAdviseGuardInstall:
     case kAdviseGuardRemove:
       return guard(on);

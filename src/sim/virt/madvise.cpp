@@ -22,7 +22,7 @@ bool is_valid(int advice, const kernel::Behaviour& behaviour) {
          (advice >= kAdviseFree && advice <= kAdviseCollapse);
 }
 
-bool is_discard(int advice, bool strict) {
+bool is_discard(int advice, const kernel::Behaviour& behaviour) {
   switch (advice) {
     case kAdviseFree:
     case kAdviseDontNeed:
@@ -32,17 +32,17 @@ bool is_discard(int advice, bool strict) {
     case kAdviseWipeOnFork:
       return true;
     case kAdviseGuardInstall:
-      return strict;
+      return behaviour.seals_keep_guards_out;
     default:
       return false;
   }
 }
 
-// can_madvise_modify: a seal keeps pages from being thrown away that could not be written anyway.
-bool sealed_against(const Vma& vma, int advice, bool strict) {
-  if ((vma.flags & kVmSealed) == 0 || !is_discard(advice, strict)) return false;
-  if ((vma.flags & kVmShared) != 0 || (vma.flags & kVmWrite) != 0) return false;
-  return strict || vma.anonymous();
+// can_madvise_modify: a seal keeps anonymous pages from being thrown away that could not be written
+// anyway.
+bool sealed_against(const Vma& vma, int advice, const kernel::Behaviour& behaviour) {
+  return (vma.flags & kVmSealed) != 0 && (vma.flags & kVmWrite) == 0 && vma.anonymous() &&
+         is_discard(advice, behaviour);
 }
 
 // What does not go into pages that kernel samepage merging may touch (vma_ksm_compatible).
@@ -68,7 +68,7 @@ NewFlags advised_flags(const Vma& vma, int advice) {
     case kAdviseDoFork:
       return {flags & ~kVmDontCopy, (flags & kVmIo) != 0 ? EINVAL : 0};
     case kAdviseWipeOnFork:
-      return {flags | kVmWipeOnFork, vma.anonymous() ? 0 : EINVAL};
+      return {flags | kVmWipeOnFork, vma.anonymous() || !vma.may_split() ? 0 : EINVAL};
     case kAdviseKeepOnFork:
       return {flags & ~kVmWipeOnFork, (flags & kVmDroppable) != 0 ? EINVAL : 0};
     case kAdviseDontDump:
@@ -169,7 +169,6 @@ Answer AddressSpace::advise_areas(AddressRange range, const Advising& advising) 
 
 // madvise_vma_behavior.
 int AddressSpace::advise_area(AdviceRange& on, Answer& answer) {
-  const bool strict = around_.behaviour.seals_protect_file_copies;
   const int advice = on.advising.advice;
   if (on.advising.sets_name()) {
     const bool shared_anonymous =
@@ -177,7 +176,7 @@ int AddressSpace::advise_area(AdviceRange& on, Answer& answer) {
     if (!on.vma->anonymous() && !shared_anonymous) return EBADF;
     return update_area(on, on.vma->flags);
   }
-  if (sealed_against(*on.vma, advice, strict)) {
+  if (sealed_against(*on.vma, advice, around_.behaviour)) {
     around_.narrator.step("madvise_vma_behavior",
                           [] { return std::string("sealed and read-only: EPERM"); });
     return EPERM;

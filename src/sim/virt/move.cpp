@@ -14,6 +14,8 @@ std::int64_t AddressSpace::move_area(Remap& remap) {
   if (!has_room_for_move(0)) return -ENOMEM;
   const VmFlags flags = remap.vma->flags;
   const AddressRange source = AddressRange::of_size(remap.addr, remap.old_length);
+  if (remap.old_length != 0 && source != remap.vma->range && !remap.vma->may_split())
+    return -EINVAL;
   const bool tidy = around_.behaviour.dontunmap_tidies_source;
   if (tidy && remap.keeps_source() && (flags & kVmLocked) != 0) {
     if (const int error = split_out(remap, source)) return -error;
@@ -23,6 +25,10 @@ std::int64_t AddressSpace::move_area(Remap& remap) {
   const std::uint64_t fresh =
       (remap.keeps_source() ? remap.new_length : remap.new_length - remap.old_length) >> kPageShift;
   if (accounted && !commit(fresh)) return -ENOMEM;
+  // A move that shrank first is charged for what it gave up, and never gets that back (6.17 on).
+  const std::uint64_t lost = remap.shrunk_by >> kPageShift;
+  if (accounted && lost != 0 && !around_.committed.charge(lost, limits_, totals_.total))
+    return -ENOMEM;
 
   const Vma moved = *remap.vma;
   around_.narrator.step("move_vma", [&] {
@@ -50,6 +56,7 @@ int AddressSpace::split_out(Remap& remap, AddressRange part) {
   for (const std::uint64_t border : {part.start, part.end}) {
     if (border == vma.range.start || border == vma.range.end) continue;
     if (areas_.size() >= limits_.max_map_count) return ENOMEM;
+    if (!vma.may_split()) return EINVAL;
     editor_.split(vma, border, border == part.start);
   }
   return 0;

@@ -57,6 +57,7 @@ int AddressSpace::gather_for_unmap(AddressRange range, Unmapping& unmapping) {
       return ENOMEM;
     }
     if ((first->flags & kVmSealed) != 0) return EPERM;
+    if (!first->may_split()) return EINVAL;
     editor_.split(*first, range.start, true);
   }
   unmapping.previous = areas_.last_before(range.start);
@@ -67,7 +68,10 @@ int AddressSpace::gather_for_unmap(AddressRange range, Unmapping& unmapping) {
                             [] { return std::string("a sealed area: EPERM"); });
       return EPERM;
     }
-    if (vma->range.end > range.end) editor_.split(*vma, range.end, false);
+    if (vma->range.end > range.end) {
+      if (!vma->may_split()) return EINVAL;
+      editor_.split(*vma, range.end, false);
+    }
     const std::uint64_t pages = vma->pages();
     unmapping.totals.total += pages;
     if ((vma->flags & kVmLocked) != 0) unmapping.totals.locked += pages;

@@ -88,6 +88,8 @@ struct Vma {
   std::uint64_t pages() const { return range.size() >> kPageShift; }
   bool anonymous() const { return file == nullptr; }
   bool is_private() const { return (flags & kVmShared) == 0; }
+  // [vdso], [vvar] and their like are never split (mm/mmap.c special_mapping_split: EINVAL).
+  bool may_split() const { return !name.starts_with("[v"); }
   std::uint64_t page_of(std::uint64_t address) const {
     return page_offset + ((address - range.start) >> kPageShift);
   }

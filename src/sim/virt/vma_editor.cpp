@@ -166,18 +166,23 @@ Vma* VmaEditor::merge_existing(Vma* previous, Vma& middle, AddressRange part, co
 Modified VmaEditor::modify(Vma* previous, Vma& vma, AddressRange part, const Vma& changed,
                            unsigned max_map_count) {
   if (Vma* merged = merge_existing(previous, vma, part, changed)) return {.vma = merged};
-  const auto split_off = [&](std::uint64_t addr, bool new_below) {
+  const auto split_off = [&](std::uint64_t addr, bool new_below) -> int {
     if (areas_.size() >= max_map_count) {
       narrator_.step("split_vma", [&] {
         return fmt::format("{} areas, limit {}: ENOMEM", areas_.size(), max_map_count);
       });
-      return false;
+      return ENOMEM;
     }
+    if (!vma.may_split()) return EINVAL;
     split(vma, addr, new_below);
-    return true;
+    return 0;
   };
-  if (vma.range.start < part.start && !split_off(part.start, true)) return {.error = ENOMEM};
-  if (vma.range.end > part.end && !split_off(part.end, false)) return {.error = ENOMEM};
+  if (vma.range.start < part.start) {
+    if (const int error = split_off(part.start, true)) return {.error = error};
+  }
+  if (vma.range.end > part.end) {
+    if (const int error = split_off(part.end, false)) return {.error = error};
+  }
   return {.vma = &vma};
 }
 

@@ -54,7 +54,7 @@ class VmaEditor {
                   unsigned max_map_count);
 
   // __split_vma, without regard of the limit. `vma` keeps the upper part where `new_below`.
-  // Returns the new area. REQUIRES: addr inside of vma, page-aligned.
+  // Returns the new area. REQUIRES: addr inside of vma, page-aligned; vma.may_split().
   Vma& split(Vma& vma, std::uint64_t addr, bool new_below);
 
   // Before vma gets a border at addr: a huge entry across it is split.
