@@ -15,7 +15,10 @@ BackingFile::BackingFile(FileKind kind, std::uint64_t bytes, Cached cached, unsi
     : kind_(kind),
       bytes_(bytes),
       page_shift_(page_shift),
-      cached_from_start_(kind == FileKind::Regular && cached == Cached::Everything ? pages() : 0) {
+      cached_from_start_((kind == FileKind::Regular && cached == Cached::Everything) ||
+                                 kind == FileKind::Special
+                             ? pages()
+                             : 0) {
   FT_CHECK(page_shift >= kPageShift);
 }
 
