@@ -27,7 +27,7 @@ Line line_of(const host::Vma& area) {
 
 Line line_of(const virt::Vma& area) {
   const auto rights = static_cast<unsigned>(area.flags & (virt::kVmAccess | virt::kVmShared));
-  const bool shows_offset = area.file != nullptr;
+  const bool shows_offset = area.file != nullptr && area.file->kind() != virt::FileKind::Special;
   return {area.range, rights, shows_offset ? area.page_offset << kPageShift : 0};
 }
 

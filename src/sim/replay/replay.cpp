@@ -363,7 +363,8 @@ class Replayer {
 
   static bool lost_race(const Step& step, std::uint64_t address, const Space& space) {
     for (const Space::Served& served : space.recent) {
-      if (served.step.tid == step.tid || !served.step.overlaps(step)) continue;
+      if (served.step.tid == step.tid) continue;
+      if (served.step.from >= step.to || step.from >= served.step.to + kTrapTime) continue;
       if (served.address / kHugePageSize == address / kHugePageSize) return true;
     }
     return false;
@@ -412,6 +413,9 @@ class Replayer {
     }
   }
 
+  // A fault is recorded as begun some time after the processor found no entry: the trap, an
+  // interrupt or another guest may lie between.
+  static constexpr Nanoseconds kTrapTime = 50'000;
   static constexpr Nanoseconds kLongestCall = 100'000'000;
 
   const Material& material_;
