@@ -52,7 +52,7 @@ std::unexpected<Error> wrong_usage(std::string why) {
 }
 
 bool is_wrong_usage(const Error& error) {
-  return error.remedy == kUsageRemedy;
+  return error.remedy == kUsageRemedy || error.what == "entry";
 }
 
 Result<explain::Answer> answer(const ExplainArguments& arguments) {

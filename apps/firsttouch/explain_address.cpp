@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 
 #include "analysis/call_words.h"
@@ -122,7 +123,7 @@ class AddressStory {
   void tell_owner() {
     const attribution::Region& last = *line_.back();
     const attribution::Owner& owner = history_.owners()[last.owner];
-    const bool gone = last.to_ts != event::kStillThere;
+    const bool gone = last.to_ts != event::kStillThere && last.to_ts < end_of_process();
     std::string name(jvm::name_of(owner.subsystem));
     if (!owner.detail.empty()) name += " / " + printable(owner.detail);
     answer_.text += fmt::format("subsystem    {} (by {})\n", name, name_of(owner.evidence));
@@ -148,6 +149,13 @@ class AddressStory {
                                {"committed", last.committed}};
     answer_.json["tables_needed"] = {
         {"pte", need.pte}, {"pmd", need.pmd}, {"pud", need.pud}, {"p4d", need.p4d}};
+  }
+
+  Nanoseconds end_of_process() const {
+    for (const event::Process& process : trace_.processes) {
+      if (process.pid == pid_ && process.end_ts != event::kStillThere) return process.end_ts;
+    }
+    return std::numeric_limits<Nanoseconds>::max();
   }
 
   void tell_call(std::string_view what, const attribution::Region& region) {

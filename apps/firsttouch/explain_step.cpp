@@ -226,8 +226,9 @@ Result<Answer> explain_call(const std::string& file, std::uint64_t number) {
   const auto history = attribution::OwnerHistory::build(trace);
   const attribution::Owner& owner = history.owners()[history.owner_of_syscall(number - 1)];
 
-  std::string asked = std::string(event::name_of(call.number)) + "(";
+  std::string asked;
   report::strace::append_arguments(asked, trace, call, nullptr);
+  asked += ") = ";
   report::strace::append_result(asked, trace, call);
   Answer answer;
   answer.json = {{"format", 1},
