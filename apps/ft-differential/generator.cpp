@@ -75,7 +75,7 @@ Instruction Generator::next(const WorldState& state, const Program& program) {
     if (state[process_].areas.empty()) continue;
     areas_ = state[process_].areas;
     Instruction instruction = draw();
-    if (is_harmless(instruction, state, program)) return instruction;
+    if (is_harmless(instruction, state)) return instruction;
   }
   return Brk{};
 }

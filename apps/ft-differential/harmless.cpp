@@ -37,8 +37,7 @@ bool populates_too_much(std::uint64_t length) {
 
 class Judge {
  public:
-  Judge(const WorldState& state, std::span<const Area> areas, const Program& program)
-      : state_(state), areas_(areas), program_(program) {}
+  Judge(const WorldState& state, std::span<const Area> areas) : state_(state), areas_(areas) {}
 
   bool operator()(const Mmap& c) const {
     const bool populates = (c.flags & (MAP_POPULATE | MAP_LOCKED)) != 0;
@@ -54,12 +53,12 @@ class Judge {
       case MADV_SOFT_OFFLINE:
         return false;
       case MADV_PAGEOUT:
-        return !reaches_disk_file(c.addr, c.length);
+        return !reaches_file(c.addr, c.length);
       case MADV_POPULATE_READ:
       case MADV_POPULATE_WRITE:
       case kAdviseCollapse:
       case kGuardInstall:
-        return mapped_bytes(c.addr, c.length) <= kMostPopulated;
+        return may_populate(c.addr, c.length);
       default:
         return true;
     }
@@ -76,7 +75,7 @@ class Judge {
   }
   bool operator()(const Brk&) const { return true; }
   bool operator()(const Mlock& c) const {
-    return spares_stub(c.addr, c.length) && mapped_bytes(c.addr, c.length) <= kMostPopulated;
+    return spares_stub(c.addr, c.length) && may_populate(c.addr, c.length);
   }
   bool operator()(const Munlock& c) const { return spares_stub(c.addr, c.length); }
   bool operator()(const Mseal& c) const { return spares_stub(c.addr, c.length); }
@@ -85,9 +84,7 @@ class Judge {
     const AddressRange range{page_floor(c.addr), end_of(c.addr, length)};
     // An instruction that lies on two pages would need both.
     if (c.access == Access::Execute && c.addr % kPageSize == kPageSize - 1) return false;
-    return spares_stub(c.addr, length) && std::ranges::none_of(areas_, [&](const Area& area) {
-             return area.backing == kOther && area.range.overlaps(range);
-           });
+    return spares_stub(c.addr, length) && !reaches_own_area(range);
   }
   bool operator()(const Fork&) const {
     const auto alive =
@@ -98,33 +95,38 @@ class Judge {
   bool operator()(const Ftruncate&) const { return true; }
 
  private:
-  std::uint64_t mapped_bytes(std::uint64_t address, std::uint64_t length) const {
+  bool may_populate(std::uint64_t address, std::uint64_t length) const {
     const AddressRange range{page_floor(address), end_of(address, length)};
     std::uint64_t bytes = 0;
     for (const Area& area : areas_) bytes += area.range.intersection(range).size();
-    return bytes;
+    return bytes <= kMostPopulated && !reaches_own_area(range);
   }
 
-  bool reaches_disk_file(std::uint64_t address, std::uint64_t length) const {
+  // Of the kernel: vdso, vvar.
+  bool reaches_own_area(AddressRange range) const {
+    return std::ranges::any_of(areas_, [&](const Area& area) {
+      return area.backing == kOther && area.range.overlaps(range);
+    });
+  }
+
+  bool reaches_file(std::uint64_t address, std::uint64_t length) const {
     const AddressRange range{page_floor(address), end_of(address, length)};
     return std::ranges::any_of(areas_, [&](const Area& area) {
-      return area.backing >= 0 && area.range.overlaps(range) &&
-             program_.files[static_cast<std::size_t>(area.backing)].kind == File::Kind::Disk;
+      return area.backing != kAnonymous && area.range.overlaps(range);
     });
   }
 
   const WorldState& state_;
   std::span<const Area> areas_;
-  const Program& program_;
 };
 
 }  // namespace
 
-bool is_harmless(const Instruction& instruction, const WorldState& state, const Program& program) {
+bool is_harmless(const Instruction& instruction, const WorldState& state) {
   const unsigned* process = process_of(instruction);
   std::span<const Area> areas;
   if (process && *process < state.size()) areas = state[*process].areas;
-  return std::visit(Judge(state, areas, program), instruction);
+  return std::visit(Judge(state, areas), instruction);
 }
 
 }  // namespace ft::differential

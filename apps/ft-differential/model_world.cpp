@@ -33,7 +33,7 @@ constexpr FlagCode kFlagCodes[] = {
     {virt::kVmNoReserve, "nr"},  {virt::kVmHugetlb, "ht"},     {virt::kVmSync, "sf"},
     {virt::kVmWipeOnFork, "wf"}, {virt::kVmDontDump, "dd"},    {virt::kVmMixedMap, "mm"},
     {virt::kVmHugePage, "hg"},   {virt::kVmNoHugePage, "nh"},  {virt::kVmMergeable, "mg"},
-    {virt::kVmDroppable, "dp"},  {virt::kVmSealed, "sl"}};
+    {virt::kVmMaybeGuard, "gu"}, {virt::kVmDroppable, "dp"},   {virt::kVmSealed, "sl"}};
 
 host::VmFlags codes_of(virt::VmFlags flags) {
   host::VmFlags codes;
@@ -54,6 +54,11 @@ std::uint64_t mmap_base(const virt::Limits& limits) {
   const std::uint64_t wanted = limits.stack + limits.stack_guard_pages * kPageSize;
   const std::uint64_t gap = std::clamp(wanted, 128 * kMiB, kUserEnd / 6 * 5);
   return page_floor(kUserEnd - gap + kPageSize - 1);
+}
+
+bool is_zero_page(sim::phys::Pfn pfn) {
+  const sim::phys::Pfn huge = sim::phys::kHugeZeroPage;
+  return pfn == sim::phys::kZeroPage || (pfn >= huge && pfn < huge + (1U << sim::phys::kHugeOrder));
 }
 
 TouchEnd end_of(const sim::fault::Outcome& outcome) {
@@ -235,20 +240,18 @@ ProcessState ModelWorld::state_of(const Member& member) const {
   for (const virt::Vma& vma : process.areas()) {
     Area area = area_of(vma);
     add_pages(process, area, state.pages);
-    if ((vma.flags & virt::kVmLocked) != 0) state.locked += vma.range.size();
-    // include/linux/mm.h is_stack_mapping, is_data_mapping.
-    const bool is_stack = (vma.flags & virt::kVmGrowsDown) != 0;
-    if (is_stack) state.stack += vma.range.size();
-    if ((vma.flags & (virt::kVmWrite | virt::kVmShared)) == virt::kVmWrite && !is_stack)
-      state.data += vma.range.size();
     state.areas.push_back(std::move(area));
   }
+  const virt::VmTotals& totals = process.space().totals();
   const virt::ResidentPages resident = process.resident();
   state.page_tables = process.tables().vm_pte_bytes();
   state.rss_anonymous = resident.anonymous * kPageSize;
   state.rss_file = resident.file * kPageSize;
   state.rss_shmem = resident.shmem * kPageSize;
-  state.size = process.total_pages() * kPageSize;
+  state.size = totals.total * kPageSize;
+  state.locked = totals.locked * kPageSize;
+  state.data = totals.data * kPageSize;
+  state.stack = totals.stack * kPageSize;
   state.minor_faults = process.faults().minor - member.before.minor;
   state.major_faults = process.faults().major - member.before.major;
   return state;
@@ -256,12 +259,12 @@ ProcessState ModelWorld::state_of(const Member& member) const {
 
 Area ModelWorld::area_of(const virt::Vma& vma) const {
   Area area{.range = vma.range, .flags = codes_of(vma.flags)};
-  if (vma.file) {
+  if (!vma.may_split()) {
+    area.backing = kOther;
+  } else if (vma.file) {
     const auto it = std::ranges::find(files_, vma.file, &OpenFile::file);
     area.backing = it == files_.end() ? kSharedAnonymous : static_cast<int>(it - files_.begin());
     area.offset = vma.page_offset * kPageSize;
-  } else if (vma.name.starts_with("[v")) {
-    area.backing = kOther;
   }
   return area;
 }
@@ -280,7 +283,7 @@ void ModelWorld::add_pages(const Process& process, Area& area, std::vector<Page>
                   .huge = view.shift > kPageShift};
         if (view.present) {
           const sim::phys::Frame& frame = frames[view.pfn];
-          page.zero = frame.kind == sim::phys::FrameKind::Zero;
+          page.zero = is_zero_page(view.pfn);
           page.frame = view.pfn;
           const bool anonymous = frame.kind == sim::phys::FrameKind::Anonymous;
           // fs/proc/task_mmu.c smaps_account: zero pages are nobody's.

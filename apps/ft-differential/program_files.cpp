@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "base/units.h"
 
@@ -64,12 +65,13 @@ Result<Fd> make_disk_file(std::uint64_t size) {
   return reopen(file, O_RDONLY);
 }
 
-// Nobody writes to them, so all programs of a run share them.
-Result<int> disk_file(std::uint64_t size) {
-  static std::map<std::uint64_t, Fd> made;
-  const auto it = made.find(size);
+// Nobody writes to them, so all programs of a run share them. `which`: of a program's files.
+Result<int> disk_file(std::uint64_t size, int which) {
+  static std::map<std::pair<std::uint64_t, int>, Fd> made;
+  const std::pair key(size, which);
+  const auto it = made.find(key);
   if (it != made.end()) return it->second.get();
-  return made.emplace(size, FT_TRY(make_disk_file(size))).first->second.get();
+  return made.emplace(key, FT_TRY(make_disk_file(size))).first->second.get();
 }
 
 }  // namespace
@@ -83,7 +85,7 @@ Result<ProgramFiles> ProgramFiles::make(const std::vector<File>& files) {
 Result<void> ProgramFiles::add(const File& file) {
   const int number = static_cast<int>(descriptors_.size());
   if (file.kind == File::Kind::Disk) {
-    descriptors_.push_back(FT_TRY(disk_file(file.size)));
+    descriptors_.push_back(FT_TRY(disk_file(file.size, number)));
   } else {
     owned_.push_back(FT_TRY(make_memory_file(file)));
     descriptors_.push_back(owned_.back().get());

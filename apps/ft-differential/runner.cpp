@@ -46,11 +46,10 @@ Result<Run> Runner::generate(std::uint64_t seed, std::uint64_t number, std::size
 
 Result<Run> Runner::run(const Program& program) {
   std::size_t at = 0;
-  const Source next = [&](const WorldState& state,
-                          const Program& so_far) -> std::optional<Instruction> {
+  const Source next = [&](const WorldState& state, const Program&) -> std::optional<Instruction> {
     while (at < program.instructions.size()) {
       const Instruction& instruction = program.instructions[at++];
-      if (is_harmless(instruction, state, so_far)) return instruction;
+      if (is_harmless(instruction, state)) return instruction;
     }
     return std::nullopt;
   };
