@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/units.h"
 
 namespace ft::sim::numa {
 
@@ -168,13 +169,14 @@ std::vector<std::vector<NodeId>> Topology::fallback_orders() const {
 }
 
 Result<phys::MemoryStart> Topology::memory_start() const {
+  constexpr std::uint64_t kGrain = phys::kMaxBlockPages * kPageSize;
   std::vector<phys::NodeSize> sizes(settings_.nodes.back().id + 1);
   for (const TopologyNode& node : settings_.nodes) {
-    sizes[node.id] = {.bytes = node.memory_bytes, .cpus = node.cpus.size()};
+    sizes[node.id] = {.bytes = node.memory_bytes / kGrain * kGrain, .cpus = node.cpus.size()};
   }
   for (NodeId id = 0; id < sizes.size(); ++id) {
     if (sizes[id].bytes == 0) {
-      return fail(fmt::format("node {}", id), "it is missing",
+      return fail(fmt::format("node {}", id), "it is missing, or has less than 4 MiB",
                   "number the nodes from 0 without gaps");
     }
   }
