@@ -1,6 +1,6 @@
 # bash completion for firsttouch; needs nothing but bash itself.
 
-_firsttouch_commands="record report import query check doctor"
+_firsttouch_commands="record report import query check explain validate doctor"
 
 # The options of a command.
 _firsttouch_options() {
@@ -9,7 +9,8 @@ _firsttouch_options() {
     report) echo "--format --table --top -o --output -h --help" ;;
     import) echo "-h --help" ;;
     "import strace") echo "-o --output --strict -h --help" ;;
-    check) echo "--format --most -h --help" ;;
+    check | validate) echo "--format --most -h --help" ;;
+    explain) echo "--entry --level --kernel -p --pid --format -h --help" ;;
     query | doctor) echo "--format -h --help" ;;
     *) echo "-h --help --version" ;;
   esac
@@ -22,13 +23,17 @@ _firsttouch_values() {
     "record --backend") echo "auto bpf ptrace" ;;
     "record --stacks") echo "fp dwarf" ;;
     "record --snapshots") echo "light full" ;;
-    "record --duration" | "record --ring-size" | "report --top" | "check --most") echo "any" ;;
+    "record --duration" | "record --ring-size" | "report --top" | "check --most" | "validate --most" | "explain --entry") echo "any" ;;
+    "explain --level") echo "pte pmd pud p4d pgd" ;;
+    "explain --kernel") echo "6.1 6.12 6.18" ;;
+    "explain -p" | "explain --pid") echo "pid" ;;
     "record -p" | "record --pid") echo "pid" ;;
     "record -u" | "record --user") echo "user" ;;
     "report --format") echo "text json csv strace" ;;
     "report --table") echo "subsystems syscalls calls faults threads phases reconcile" ;;
     "query --format") echo "table csv json" ;;
-    "check --format" | "doctor --format") echo "text json" ;;
+    "check --format" | "explain --format" | "validate --format" | "doctor --format")
+      echo "text json" ;;
     *" -o" | *" --output") echo "file" ;;
   esac
 }
@@ -133,7 +138,13 @@ _firsttouch() {
     case $command in
       record) _firsttouch_target "$COMP_CWORD" ;;
       "import strace") _firsttouch_value file ;;
-      report | query | check) ((_firsttouch_at)) || _firsttouch_recordings ;;
+      report | query | check | validate) ((_firsttouch_at)) || _firsttouch_recordings ;;
+      explain)
+        if ((_firsttouch_at)); then
+          _firsttouch_recordings
+        else
+          _firsttouch_reply -W "call fault"
+        fi ;;
     esac
   fi
 }
