@@ -110,6 +110,7 @@ Outcome FaultHandler::touch_slowly(std::uint64_t address, Access access) {
     const bool present = leaf.entry != nullptr && virt::is_accessible(*leaf.entry);
     if (present && allows(*leaf.entry, access)) {
       *leaf.entry |= virt::kAccessed | (write ? virt::kDirty : 0);
+      if (write) around_.table.note_written(address, *leaf.entry);
       return outcome;
     }
     ++outcome.faults;

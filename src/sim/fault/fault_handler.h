@@ -97,6 +97,15 @@ class FaultHandler {
   bool may_reuse(phys::Pfn pfn) const;
 
   // file.cpp
+  // A block of the page cache (a folio), in pages of the file.
+  struct Block {
+    std::uint64_t first = 0;
+    std::uint64_t end = 0;
+    bool fits = false;  // wholly within the area and the pte table of the fault
+  };
+  static Block block_of(const virt::Vma& vma, std::uint64_t address, std::uint64_t page);
+  Block whole_block_at(const virt::Vma& vma, std::uint64_t address, std::uint64_t page);
+  bool map_if_free(const virt::Vma& vma, std::uint64_t page, bool write, Outcome& outcome);
   Served do_read_fault(virt::Vma& vma, std::uint64_t address, Outcome& outcome);
   bool do_fault_around(virt::Vma& vma, std::uint64_t address, Outcome& outcome);
   Served do_cow_fault(virt::Vma& vma, std::uint64_t address, Outcome& outcome);

@@ -43,7 +43,38 @@ Window window_around(const Vma& vma, std::uint64_t address) {
           .end_page = std::min(page + (to - index), vma.file->pages())};
 }
 
+std::uint64_t address_of(const Vma& vma, std::uint64_t page) {
+  return vma.range.start + ((page - vma.page_offset) << kPageShift);
+}
+
 }  // namespace
+
+FaultHandler::Block FaultHandler::block_of(const Vma& vma, std::uint64_t address,
+                                           std::uint64_t page) {
+  const unsigned order = vma.file->order_of(page);
+  Block block{.first = page >> order << order};
+  block.end = block.first + (std::uint64_t{1} << order);
+  const AddressRange table =
+      AddressRange::of_size(address & ~(kHugePageSize - 1), kHugePageSize).intersection(vma.range);
+  const std::uint64_t first = vma.page_of(table.start);
+  block.fits = block.first >= first && block.end <= first + (table.size() >> kPageShift);
+  return block;
+}
+
+// False: no memory. What is mapped already stays. REQUIRES: the table is there.
+bool FaultHandler::map_if_free(const Vma& vma, std::uint64_t page, bool write, Outcome& outcome) {
+  virt::PageTable& table = around_.table;
+  Entry& pte = *table.find_pte(address_of(vma, page));
+  if (pte != 0) return true;
+  const std::optional<Pfn> pfn = vma.file->frame_of(page, table.frames());
+  if (!pfn) return false;  // the model makes frames of cached pages late
+  Entry bits = virt::PageTable::page_bits(vma);
+  if (write) bits |= virt::kDirty | virt::kWritable;
+  table.map_frame(*pfn);
+  table.install(pte, virt::make_entry(*pfn, bits), vma.file->frame_kind());
+  ++outcome.pages_mapped;
+  return true;
+}
 
 FaultHandler::Served FaultHandler::do_read_fault(Vma& vma, std::uint64_t address,
                                                  Outcome& outcome) {
@@ -77,24 +108,39 @@ bool FaultHandler::do_fault_around(Vma& vma, std::uint64_t address, Outcome& out
   }
   if (!make_pte_table(address)) return false;
 
-  const Entry bits = virt::PageTable::page_bits(vma);
   const unsigned before = outcome.pages_mapped;
-  for (std::uint64_t page = first; page < window.end_page; ++page) {
-    if (!file.is_cached(page)) continue;
-    const std::uint64_t at = window.first_address + ((page - window.first_page) << kPageShift);
-    Entry& pte = *table.find_pte(at);
-    if (pte != 0) continue;
-    const std::optional<Pfn> pfn = file.frame_of(page, table.frames());
-    if (!pfn) break;  // the model makes frames of cached pages late
-    table.map_frame(*pfn);
-    table.install(pte, virt::make_entry(*pfn, bits), file.frame_kind());
-    ++outcome.pages_mapped;
+  for (std::uint64_t page = first; page < window.end_page;) {
+    const Block block =
+        around_.behaviour.maps_whole_blocks ? block_of(vma, address, page) : Block{page, page + 1};
+    // A block is mapped whole, also where it reaches out of the window, if that keeps within the
+    // area, the table and what is surely before the end of the file.
+    const bool whole = block.fits && (file.is_shmem() || block.end < file.pages());
+    const std::uint64_t begin = whole ? block.first : page;
+    const std::uint64_t end = whole ? block.end : page + 1;
+    for (std::uint64_t each = begin; each < end; ++each)
+      if (file.is_cached(each) && !map_if_free(vma, each, false, outcome)) break;
+    page = end;
   }
   around_.narrator.step("do_fault_around", [&] {
     return fmt::format("{} cached pages of the 64 KiB window mapped",
                        outcome.pages_mapped - before);
   });
   return *table.find_pte(address) != 0;
+}
+
+// What finish_fault maps: the page, or the block it is part of where nothing of that is mapped yet
+// and it keeps within the area, the table and the file.
+FaultHandler::Block FaultHandler::whole_block_at(const Vma& vma, std::uint64_t address,
+                                                 std::uint64_t page) {
+  const Block alone{.first = page, .end = page + 1, .fits = true};
+  const bool may =
+      around_.behaviour.maps_whole_blocks || vma.file->kind() == virt::FileKind::SharedAnonymous;
+  if (!may) return alone;
+  const Block block = block_of(vma, address, page);
+  if (!block.fits || (!vma.file->is_shmem() && block.end > vma.file->pages())) return alone;
+  for (std::uint64_t each = block.first; each < block.end; ++each)
+    if (*around_.table.find_pte(address_of(vma, each)) != 0) return alone;
+  return block;
 }
 
 // The one page that was asked for: __do_fault brings it in, finish_fault maps it.
@@ -117,13 +163,15 @@ FaultHandler::Served FaultHandler::map_file_page(Vma& vma, std::uint64_t address
       do_set_pmd(vma, address, write, outcome))
     return Served::Yes;
   if (!make_pte_table(address)) return Served::NoMemory;
-  Entry bits = virt::PageTable::page_bits(vma);
-  if (write) bits |= virt::kDirty | virt::kWritable;
-  table.map_frame(*pfn);
-  table.install(*table.find_pte(address), virt::make_entry(*pfn, bits), file.frame_kind());
-  outcome.pages_mapped += 1;
+  const Block block = whole_block_at(vma, address, page);
+  for (std::uint64_t each = block.first; each < block.end; ++each)
+    if (!map_if_free(vma, each, write, outcome)) return Served::NoMemory;
   around_.narrator.step("finish_fault", [&] {
-    return fmt::format("page {} of the file mapped{}", page, write ? ", writable" : "");
+    return fmt::format("{} of the file mapped{}",
+                       block.end - block.first == 1
+                           ? fmt::format("page {}", page)
+                           : fmt::format("pages {} to {}", block.first, block.end - 1),
+                       write ? ", writable" : "");
   });
   return Served::Yes;
 }

@@ -60,7 +60,8 @@ Behaviour behaviour_of(Release release) {
   behaviour.moves_many_areas = since(17);
   behaviour.dontunmap_tidies_source = !since(17);
   behaviour.guards_are_flagged = since(18);
-  behaviour.seals_protect_file_copies = since(17);
+  behaviour.seals_keep_guards_out = since(17);
+  behaviour.maps_whole_blocks = since(18);
   return behaviour;
 }
 

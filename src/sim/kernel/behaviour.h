@@ -83,15 +83,18 @@ struct Behaviour {
   // mm/huge_memory.c do_huge_zero_wp_pmd.
   bool huge_zero_becomes_huge = true;
 
+  // Page cache: a fault maps the whole block (folio) it meets, not only the window of fault-around or
+  // a single page (6.18), mm/filemap.c filemap_map_folio_range, mm/memory.c finish_fault.
+  bool maps_whole_blocks = true;
+
   // A part of a larger anonymous block is reused by a write when no other process maps the block
   // any more (6.15), mm/memory.c __wp_can_reuse_large_anon_folio.
   bool reuses_part_of_block = true;
 
   bool multi_size_huge_pages = true;  // per-size anonymous huge pages (6.8), mm/huge_memory.c
   bool seals = true;                  // mseal (6.10), mm/mseal.c
-  // A seal keeps a private read-only mapping of a file, too, from being thrown away, and guards
-  // from being put into it (6.17), mm/madvise.c can_madvise_modify.
-  bool seals_protect_file_copies = true;
+  // A sealed read-only anonymous area takes no guards (6.17), mm/madvise.c can_madvise_modify.
+  bool seals_keep_guards_out = true;
   bool per_vma_lock = true;  // user faults take the area's lock only (6.4), mm/memory.c
 
   // A build option, not a release: names of anonymous areas (CONFIG_ANON_VMA_NAME).

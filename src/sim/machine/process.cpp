@@ -27,6 +27,7 @@ class Process::Parts final : public virt::InvalidationSink, public virt::FileMap
         table_(frames, settings_.behaviour, settings_.layout.table_levels, narrator_) {}
 
   ~Parts() override {
+    narrator_.listen(nullptr);  // nobody asked how a process ends, and the path may be gone
     for (const std::weak_ptr<BackingFile>& mapped : files_)
       if (const std::shared_ptr<BackingFile> file = mapped.lock()) file->remove_mapper(*this);
   }
@@ -160,9 +161,7 @@ class Process::Parts final : public virt::InvalidationSink, public virt::FileMap
       case Kind::Collapse:
         return handler_->collapse(follow_up.range);
       case Kind::PageOut:
-        narrator_.step("madvise_pageout",
-                       [] { return std::string("reclaim is not modelled: the pages stay"); });
-        return 0;
+        return page_out(follow_up.range);
     }
     return 0;
   }
@@ -174,6 +173,15 @@ class Process::Parts final : public virt::InvalidationSink, public virt::FileMap
     const std::shared_ptr<BackingFile> file = vma->file;
     const std::uint64_t first = vma->page_of(range.start);
     file->punch_hole(first, first + (range.size() >> kPageShift));
+    return 0;
+  }
+
+  // REQUIRES: `range` lies within one area.
+  std::int64_t page_out(AddressRange range) {
+    const Vma* vma = space_->find(range.start);
+    FT_CHECK(vma != nullptr);
+    virt::Gather gather(*this, "reclaim");
+    table_.page_out(*vma, range, gather);
     return 0;
   }
 

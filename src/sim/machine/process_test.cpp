@@ -509,6 +509,66 @@ TEST_F(ProcessTest, TwoMebibyteBlockOfAFileIsMappedWhole) {
   EXPECT_EQ(process_->resident().file, 0U) << "split by forgetting it: a fault brings it back";
 }
 
+TEST_F(ProcessTest, BlocksOfAFileAreMappedWholeSince618) {
+  for (const bool whole : {true, false}) {
+    Settings mine = settings();
+    mine.behaviour = whole ? kernel::Behaviour::linux_6_18() : kernel::Behaviour::linux_6_12();
+    process_ = std::make_unique<Process>(mine, frames_, committed_);
+    const auto shared = std::make_shared<BackingFile>(FileKind::Regular, 48 * kPageSize);
+    shared->cache(0, 32, 5);
+    shared->cache(32, 48, 4);
+    const OpenFile file{.file = shared};
+    const auto mapped_from = [&](std::uint64_t first, std::uint64_t page, Access access) {
+      const std::uint64_t at = 0x600000000;
+      process_->munmap(at, kMiB);
+      const std::uint64_t flags = access == Access::Write ? MAP_SHARED : MAP_PRIVATE;
+      EXPECT_EQ(process_->mmap(at, (48 - first) * kPageSize, kReadWrite, flags | MAP_FIXED, &file,
+                               first * kPageSize),
+                static_cast<std::int64_t>(at));
+      return touch(at + (page - first) * kPageSize, access).pages_mapped;
+    };
+    EXPECT_EQ(mapped_from(0, 20, Access::Read), whole ? 32U : 16U);
+    EXPECT_EQ(mapped_from(8, 20, Access::Read), 16U) << "the block begins before the area";
+    EXPECT_EQ(mapped_from(0, 20, Access::Write), whole ? 32U : 1U);
+    EXPECT_EQ(mapped_from(8, 20, Access::Write), 1U);
+    // The last block is left to finish_fault as long as there is no table.
+    EXPECT_EQ(mapped_from(0, 40, Access::Read), whole ? 16U : 1U);
+  }
+}
+
+TEST_F(ProcessTest, TakingABlockApartLeavesWhatWasWritten) {
+  const std::uint64_t at = map_at(0x600000000, 2 * kMiB);
+  advise_huge(at, 2 * kMiB);
+  touch(at);
+  touch(at + 7 * kPageSize);
+  expect(process_->madvise(at + 3 * kPageSize, kPageSize, MADV_COLD));
+  EXPECT_EQ(anonymous(), 2U) << "the others are all zero: the zero page does";
+  EXPECT_EQ(process_->page_table().present_pages({at, at + 2 * kMiB}), 512U);
+  EXPECT_EQ(touch(at + 3 * kPageSize).kind, Kind::WriteProtect);
+  expect(process_->munmap(at, 2 * kMiB));
+  EXPECT_EQ(frames_.frames_in_use(), 0U);
+}
+
+TEST_F(ProcessTest, PagingOutWithoutSwap) {
+  const std::uint64_t at = map_at(0x600000000, 2 * kMiB);
+  advise_huge(at, 2 * kMiB);
+  touch(at);
+  expect(process_->madvise(at, 2 * kMiB, MADV_PAGEOUT));
+  EXPECT_EQ(process_->huge_bytes({at, at + 2 * kMiB}).anonymous, 0U);
+  EXPECT_EQ(anonymous(), 1U);
+  const std::uint64_t small = map(16 * kPageSize);
+  for (unsigned i = 0; i < 16; ++i) touch(small + i * kPageSize);
+  expect(process_->madvise(small, 8 * kPageSize, MADV_FREE));
+  EXPECT_EQ(touch(small).kind, Kind::NoFault);
+  expect(process_->madvise(small, 16 * kPageSize, MADV_PAGEOUT));
+  EXPECT_EQ(anonymous(), 1U + 9U) << "lazily free and still clean: dropped";
+  const OpenFile file{.file = std::make_shared<BackingFile>(FileKind::Shmem, 16 * kPageSize)};
+  const std::uint64_t shared = map(16 * kPageSize, kReadWrite, MAP_SHARED, &file);
+  for (unsigned i = 0; i < 16; ++i) touch(shared + i * kPageSize);
+  expect(process_->madvise(shared, 8 * kPageSize, MADV_PAGEOUT));
+  EXPECT_EQ(process_->resident().shmem, 8U);
+}
+
 TEST_F(ProcessTest, PopulateCountsFaultsWithoutTheProcessor) {
   const std::uint64_t at = map(64 * kPageSize, kReadWrite, kAnonymous | MAP_POPULATE);
   EXPECT_EQ(process_->faults().minor, 64U);

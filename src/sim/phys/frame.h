@@ -26,6 +26,7 @@ enum class FrameKind : std::uint8_t {
 inline constexpr std::uint8_t kExclusive = 1;   // PG_anon_exclusive: only one process may see it
 inline constexpr std::uint8_t kCached = 2;      // the page cache holds it too
 inline constexpr std::uint8_t kLazilyFree = 4;  // MADV_FREE: anonymous, not PG_swapbacked
+inline constexpr std::uint8_t kWritten = 8;     // part of a block, and no longer all zero
 
 struct Frame {
   // By kind. Free: its neighbours on a free list. PageTable: where its entries are. Otherwise, in

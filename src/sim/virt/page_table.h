@@ -112,6 +112,9 @@ class PageTable {
   void mark_lazily_free(const Vma& vma, AddressRange range, Gather& gather);
   // MADV_COLD: entries become old (mm/madvise.c madvise_cold_or_pageout_pte_range).
   void mark_old(const Vma& vma, AddressRange range, Gather& gather);
+  // MADV_PAGEOUT on a host without swap: pages of files are unmapped, lazily free ones dropped, and
+  // blocks taken apart in vain (mm/vmscan.c shrink_folio_list).
+  void page_out(const Vma& vma, AddressRange range, Gather& gather);
   // Before an area is split or given another border: a huge entry that `address` lies inside
   // becomes 512 small ones (mm/huge_memory.c split_huge_pmd_address). Nothing where there is none.
   void split_huge_at(const Vma& vma, std::uint64_t address, Gather& gather);
@@ -162,6 +165,10 @@ class PageTable {
   // A huge entry becomes 512 small ones, or nothing where it maps a file (__split_huge_pmd).
   void split_huge(const Vma& vma, std::uint64_t address, Entry& pmd, Gather& gather);
 
+  // The processor wrote to a page through `leaf`. Remembered for parts of blocks: a block that is
+  // taken apart keeps only those that are not all zero. What is written is taken not to be zero.
+  void note_written(std::uint64_t address, Entry leaf);
+
   // vma->vm_page_prot: what a new entry of this area gets, dirty and private write access apart.
   static Entry page_bits(const Vma& vma);
 
@@ -211,6 +218,8 @@ class PageTable {
   void free_table(Entry& slot, unsigned shift);
   void withdraw_into(Entry& slot);
   void drop_deposit();
+  bool take_apart(const Vma& vma, std::uint64_t address, Entry pte);
+  bool take_apart_if_partial(const Vma& vma, AddressRange range, std::uint64_t address, Entry pte);
   void forget_cached() { cached_region_ = ~std::uint64_t{0}; }
 
   struct Missing {

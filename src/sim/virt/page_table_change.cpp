@@ -116,6 +116,8 @@ void PageTable::mark_lazily_free(const Vma& vma, AddressRange range, Gather& gat
         continue;
       }
       if (!is_present(pte)) continue;
+      if (frame_table_[frame_of(pte)].kind != FrameKind::Anonymous) continue;
+      if (!take_apart_if_partial(vma, range, at, pte)) continue;
       Frame& frame = frame_table_[frame_of(pte)];
       if (frame.kind != FrameKind::Anonymous || frame.map_count != 1) continue;
       if ((pte & kAccessed) != 0 || is_dirty(pte)) {
@@ -150,11 +152,47 @@ void PageTable::mark_old(const Vma& vma, AddressRange range, Gather& gather) {
     for (std::uint64_t at = part.start; at < part.end; at += kPageSize) {
       Entry& pte = table.entries[index_of(at, kPageShift)];
       if (!is_present(pte) || (pte & kAccessed) == 0) continue;
+      if (frame_table_[frame_of(pte)].kind == FrameKind::Anonymous &&
+          !take_apart_if_partial(vma, range, at, pte))
+        continue;
       const Frame& frame = frame_table_[frame_of(pte)];
       if (frame.kind == FrameKind::Zero || frame.map_count != 1) continue;
       pte &= ~kAccessed;
       gather.changed({at, at + kPageSize}, kPageShift);
     }
+  });
+}
+
+void PageTable::page_out(const Vma& vma, AddressRange range, Gather& gather) {
+  const std::uint64_t before = resident_.total();
+  for_each_pmd(range, [&](Entry& pmd, AddressRange part) {
+    if (is_leaf(pmd)) {
+      const Frame& head = frame_table_[frame_of(pmd)];
+      if (head.kind != FrameKind::Anonymous || head.word != 1) return;
+      split_huge(vma, part.start, pmd, gather);
+    }
+    if (pmd == 0) return;
+    TablePage& table = table_behind(pmd);
+    for (std::uint64_t at = part.start; at < part.end; at += kPageSize) {
+      Entry& pte = table.entries[index_of(at, kPageShift)];
+      if (!is_present(pte)) continue;
+      const Frame& frame = frame_table_[frame_of(pte)];
+      if (frame.map_count != 1) continue;
+      if (frame.kind == FrameKind::Anonymous && frame.order != 0) {
+        take_apart(vma, at, pte);
+        continue;
+      }
+      const bool lazily_free = frame.kind == FrameKind::Anonymous && !is_dirty(pte) &&
+                               (frame.flags & phys::kLazilyFree) != 0;
+      const bool of_file = frame.kind == FrameKind::File || frame.kind == FrameKind::Shmem;
+      if (!lazily_free && !of_file) continue;
+      gather.changed({at, at + kPageSize}, kPageShift);
+      drop(pte);
+    }
+  });
+  narrator_.step("reclaim_pages", [&] {
+    return fmt::format("{:#x}-{:#x}: {} pages unmapped; there is no swap for others", range.start,
+                       range.end, before - resident_.total());
   });
 }
 

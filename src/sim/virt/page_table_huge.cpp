@@ -1,5 +1,7 @@
 // PageTable: huge pages of anonymous memory and the tables deposited behind them.
 // Sources: mm/huge_memory.c __do_huge_pmd_anonymous_page; mm/khugepaged.c collapse_huge_page.
+#include <fmt/format.h>
+
 #include "base/check.h"
 #include "sim/virt/page_table.h"
 #include "sim/virt/page_table_walk.h"
@@ -72,15 +74,88 @@ bool PageTable::collapse(const Vma& vma, Entry& pmd) {
   const std::optional<Pfn> first = huge_anonymous_block(frames_);
   if (!first) return false;
   TablePage& table = table_behind(pmd);
-  for (Entry& pte : table.entries) {
-    FT_CHECK(pte == 0 || is_present(pte));
-    if (pte != 0) drop(pte);
+  for (unsigned i = 0; i < kEntries; ++i) {
+    Entry& pte = table.entries[i];
+    if (pte == 0) continue;
+    FT_CHECK(is_present(pte));
+    if (frame_table_[frame_of(pte)].kind == FrameKind::Anonymous)
+      frame_table_[*first + i].flags |= phys::kWritten;
+    drop(pte);
   }
   forget_cached();
   pool_.give_back(&table);
   deposits_.push_back(frame_of(pmd));
   install_huge(pmd, huge_anonymous_entry(vma, *first), FrameKind::Anonymous);
   return true;
+}
+
+// ---- taking blocks apart: split_folio ----------------------------------------------------------
+
+void PageTable::note_written(std::uint64_t address, Entry leaf) {
+  const Pfn first = frame_of(leaf);
+  Frame& frame = frame_table_[first];
+  if (frame.kind != FrameKind::Anonymous || frame.order == 0) return;
+  const bool huge = (leaf & kLarge) != 0;
+  frame_table_[huge ? first + index_within(address, kPmdShift) : first].flags |= phys::kWritten;
+}
+
+// The block that `pte` maps a part of becomes single pages; those that were never written to become
+// the zero page (mm/migrate.c try_to_map_unused_to_zeropage). False, and nothing done, where
+// another process maps it too.
+bool PageTable::take_apart(const Vma& vma, std::uint64_t address, Entry pte) {
+  const Pfn mapped = frame_of(pte);
+  const unsigned order = frame_table_[mapped].order;
+  const Pfn head = phys::head_of(mapped, order);
+  const Pfn end = head + (Pfn{1} << order);
+  std::uint64_t mappings = 0;
+  for (Pfn pfn = head; pfn < end; ++pfn) {
+    if (frame_table_[pfn].map_count > 1) return false;
+    mappings += frame_table_[pfn].map_count;
+  }
+  if (frame_table_[head].word != mappings) return false;  // by a huge entry elsewhere
+  frame_table_[head].word = 0;
+  std::uint64_t zeroed = 0;
+  for (Pfn pfn = head; pfn < end; ++pfn) {
+    Frame& frame = frame_table_[pfn];
+    const bool written = (frame.flags & phys::kWritten) != 0;
+    frame.order = 0;
+    frame.flags &= static_cast<std::uint8_t>(~phys::kWritten);
+    if (frame.map_count == 0) {
+      frames_.free(pfn, 0);
+      continue;
+    }
+    const std::uint64_t at = address + (pfn << kPageShift) - (mapped << kPageShift);
+    Entry* part = find_pte(at);
+    // Moved away by mremap meanwhile: the kernel would find it, the model leaves it as it is.
+    if (part == nullptr || !is_present(*part) || frame_of(*part) != pfn) continue;
+    if (written || (vma.flags & kVmLocked) != 0) continue;
+    drop(*part);
+    *part = make_entry(phys::kZeroPage, page_bits(vma) | kSpecial);
+    ++zeroed;
+  }
+  narrator_.step("split_folio", [&] {
+    return fmt::format("block of order {} taken apart, {} pages never written to → zero page",
+                       order, zeroed);
+  });
+  return true;
+}
+
+// madvise works on blocks as a whole, and takes apart what sticks out of its range.
+bool PageTable::take_apart_if_partial(const Vma& vma, AddressRange range, std::uint64_t address,
+                                      Entry pte) {
+  const Pfn pfn = frame_of(pte);
+  const unsigned order = frame_table_[pfn].order;
+  if (order == 0) return true;
+  const std::uint64_t size = kPageSize << order;
+  const std::uint64_t start = address - ((pfn - phys::head_of(pfn, order)) << kPageShift);
+  bool whole = start >= range.start && start + size <= range.end;
+  for (std::uint64_t at = start; whole && at < start + size; at += kPageSize) {
+    const Entry* part = find_pte(at);
+    whole =
+        part != nullptr && is_present(*part) &&
+        frame_of(*part) == pfn + ((at - start) >> kPageShift) - ((address - start) >> kPageShift);
+  }
+  return whole || take_apart(vma, address, pte);
 }
 
 }  // namespace ft::sim::virt
