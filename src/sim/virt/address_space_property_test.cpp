@@ -86,7 +86,8 @@ void run(TestSpace& t, Pages& pages, const Call& call) {
       break;
     }
     case 4: {
-      constexpr int kAdvices[] = {kAdviseDontDump, kAdviseDoDump, kAdviseHugePage, kAdviseDontNeed};
+      constexpr int kAdvices[] = {kAdviseDontDump, kAdviseDoDump, kAdviseHugePage,
+                                  kAdviseDontNeedLocked};
       RC_ASSERT((t.advise(addr, call.count, kAdvices[call.argument]) == 0) ==
                 all_there(pages, call));
       break;

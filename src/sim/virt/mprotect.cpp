@@ -103,8 +103,12 @@ int AddressSpace::change_protection(Vma*& vma, Vma* previous, AddressRange part,
       return fmt::format("never written to, no longer writable: {} pages given back", pages);
     });
   }
-  if ((old_flags & (kVmWrite | kVmShared | kVmLocked)) == kVmLocked && (flags & kVmWrite) != 0)
+  if ((old_flags & (kVmWrite | kVmShared | kVmLocked)) == kVmLocked && (flags & kVmWrite) != 0) {
+    // The kernel writes to these pages before it looks at the next area, which then finds an
+    // anon_vma here.
+    if ((flags & kVmLockOnFault) == 0) prepare_anon_vma(*vma);
     answer.then.push_back({FollowUp::Kind::Populate, part});
+  }
   uncount(old_flags, pages);
   count(flags, pages);
   return 0;

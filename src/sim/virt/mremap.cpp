@@ -159,6 +159,7 @@ std::int64_t AddressSpace::remap_to(Remap& remap) {
       return -error;
     remap.vma = areas_.find(remap.addr);
     if (remap.vma == nullptr) return -EFAULT;
+    remap.shrunk_by = remap.delta();
     remap.old_length = remap.new_length;
   }
   if (remap.keeps_source() && !may_expand(remap.vma->flags, remap.old_length >> kPageShift))

@@ -143,6 +143,21 @@ TEST(MremapTest, LockedAreasArePopulatedWhereTheyGrow) {
   EXPECT_EQ(t.space.totals().locked, 6U);
 }
 
+// Of 6.18.44, found by the differential test.
+TEST(MremapTest, AShrinkingMoveIsChargedForWhatItGaveUp) {
+  TestSpace t;
+  t.map(at(0), 8);
+  EXPECT_EQ(t.remap(at(0), 8, 2, kMoveTo, at(20)), place(20));
+  EXPECT_EQ(t.space.committed_pages(), 2U);
+  EXPECT_EQ(t.committed.pages(), 8U) << "six that nobody gives back";
+  const std::uint64_t all = test_limits().total_ram_pages;
+  EXPECT_EQ(t.remap(at(20), 2 + all + 1, 2, kMoveTo, at(0)), -ENOMEM);
+  TestSpace old(kernel::Behaviour::linux_6_12());
+  old.map(at(0), 8);
+  EXPECT_EQ(old.remap(at(0), 8, 2, kMoveTo, at(20)), place(20));
+  EXPECT_EQ(old.committed.pages(), 2U);
+}
+
 // The counts of 6.18.44, wrong as they are.
 TEST(MremapTest, DontUnmapOfLockedMemory) {
   TestSpace t;

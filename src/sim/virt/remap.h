@@ -19,6 +19,7 @@ struct AddressSpace::Remap {
   std::uint64_t new_addr = 0;
   Vma* vma = nullptr;  // the area that holds addr
   bool populate_grown = false;
+  std::uint64_t shrunk_by = 0;  // before it moved, bytes
 
   Kind kind() const {
     if (old_length == new_length) return Kind::SameSize;
