@@ -46,11 +46,13 @@ bool FaultHandler::small_anonymous_write(std::uint64_t address, Entry& pte) {
       !vma->anonymous() || vma->anon_vma.id == 0 || orders_.allowed(*vma) != 0)
     return false;
   phys::FrameSource& frames = around_.table.frames();
-  const std::optional<phys::Pfn> pfn = frames.allocate(0, phys::FrameUse::Anonymous);
+  const auto pfn = frames.allocate(0, phys::FrameUse::Anonymous);
   if (!pfn) return false;
   frames.frames()[*pfn] = {
       .map_count = 1, .kind = phys::FrameKind::Anonymous, .flags = phys::kExclusive};
-  const Entry bits = virt::PageTable::page_bits(*vma) | virt::kDirty | virt::kWritable;
+  // page_bits() of a private writable area.
+  Entry bits = virt::kPresent | virt::kUser | virt::kAccessed | virt::kDirty | virt::kWritable;
+  if ((vma->flags & virt::kVmExec) == 0) bits |= virt::kNoExecute;
   around_.table.install(pte, virt::make_entry(*pfn, bits), phys::FrameKind::Anonymous);
   return true;
 }
