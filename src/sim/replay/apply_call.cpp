@@ -27,7 +27,7 @@ bool failed_value(std::int64_t value) {
 std::int64_t map(const event::Syscall& call, std::uint64_t addr, std::uint64_t flags,
                  machine::Process& process, FileTable& files) {
   const bool anonymous = (flags & MAP_ANONYMOUS) != 0;
-  if (anonymous || call.file == event::kNoFile) {
+  if (anonymous || !files.knows(call.file)) {
     return process.mmap(addr, call.length(), call.prot(), flags, nullptr, call.offset());
   }
   const virt::OpenFile file = files.of_call(call);

@@ -44,8 +44,7 @@ FileTable::FileTable(const event::Trace& trace) : files_(trace.files) {
 
 void FileTable::measure(const event::Trace& trace) {
   for (const event::Syscall& call : trace.syscalls) {
-    if (call.number != SyscallNumber::Mmap || call.failed() || call.file < 0) continue;
-    if (static_cast<std::size_t>(call.file) >= files_.size()) continue;
+    if (call.number != SyscallNumber::Mmap || call.failed() || !knows(call.file)) continue;
     if (call.offset() > kMostBytes || call.length() > kMostBytes) continue;
     const event::File& file = files_[static_cast<std::size_t>(call.file)];
     const Key key = key_of(file.device, file.inode, file.path);
@@ -97,7 +96,7 @@ std::string_view FileTable::path_of(const virt::BackingFile* file) const {
 
 virt::OpenFile FileTable::of_call(const event::Syscall& call) {
   const auto index = static_cast<std::size_t>(call.file);
-  FT_CHECK(call.file >= 0 && index < files_.size());
+  FT_CHECK(knows(call.file));
   std::shared_ptr<virt::BackingFile>& file = by_id_[index];
   if (!file) {
     const event::File& known = files_[index];
@@ -131,7 +130,7 @@ void FileTable::was_ready(virt::BackingFile& file, std::uint64_t page) {
 
 void FileTable::resize(event::FileId id, std::uint64_t bytes) {
   const auto index = static_cast<std::size_t>(id);
-  if (id < 0 || index >= files_.size() || bytes > kMostBytes) return;
+  if (!knows(id) || bytes > kMostBytes) return;
   const event::File& known = files_[index];
   if (kind_of(known.path) == virt::FileKind::Regular) return;
   entry(key_of(known.device, known.inode, known.path), known.path)->resize(bytes);
@@ -140,7 +139,7 @@ void FileTable::resize(event::FileId id, std::uint64_t bytes) {
 void FileTable::allocate(event::FileId id, std::uint64_t offset, std::uint64_t bytes,
                          bool punch_hole) {
   const auto index = static_cast<std::size_t>(id);
-  if (id < 0 || index >= files_.size() || offset > kMostBytes || bytes > kMostBytes) return;
+  if (!knows(id) || offset > kMostBytes || bytes > kMostBytes) return;
   const event::File& known = files_[index];
   if (kind_of(known.path) == virt::FileKind::Regular) return;
   virt::BackingFile& file = *entry(key_of(known.device, known.inode, known.path), known.path);

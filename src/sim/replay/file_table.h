@@ -26,7 +26,11 @@ class FileTable {
  public:
   explicit FileTable(const event::Trace& trace);
 
-  // What the call's descriptor was. REQUIRES: call.file is a file of the trace.
+  // Whether the recording says what the call's descriptor was.
+  bool knows(event::FileId id) const {
+    return id >= 0 && static_cast<std::size_t>(id) < files_.size();
+  }
+  // What the call's descriptor was. REQUIRES: knows(call.file).
   virt::OpenFile of_call(const event::Syscall& call);
   // The file of an area in /proc/PID/maps; null where it has none.
   std::shared_ptr<virt::BackingFile> of_area(const host::Vma& area);

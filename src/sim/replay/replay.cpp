@@ -55,6 +55,11 @@ class Replayer {
     for (const event::Snapshot& snapshot : trace_.snapshots) {
       if (begins_process(snapshot)) has_start_.insert_or_assign(snapshot.pid, true);
     }
+    for (const event::Syscall& call : trace_.syscalls) {
+      const bool execs =
+          call.number == SyscallNumber::Execve || call.number == SyscallNumber::Execveat;
+      if (execs && !call.failed()) execs_[call.pid].push_back({call.ts, call.ts + call.dur});
+    }
     for (std::size_t i = 0; i < steps_.size() && !observer_.done(); ++i) {
       if (!done_[i]) play(i);
     }
@@ -77,7 +82,7 @@ class Replayer {
     if (step.stream == Stream::Snapshot && begins_process(trace_.snapshots[step.index])) {
       return begin_image(step);
     }
-    Space* space = space_of(step.pid);
+    Space* space = in_exec(step) ? nullptr : space_of(step.pid);
     if (!space) {
       ++result_.steps_without_process;
       return;
@@ -90,6 +95,17 @@ class Replayer {
       default:
         observer_.at_snapshot(step, scene_of(step, *space));
     }
+  }
+
+  // What the kernel writes while it makes a new image is in neither of the two: the snapshot behind
+  // it shows the result.
+  bool in_exec(const Step& step) const {
+    if (step.stream != Stream::Fault) return false;
+    const auto found = execs_.find(step.pid);
+    return found != execs_.end() &&
+           std::ranges::any_of(found->second, [&](const std::pair<Nanoseconds, Nanoseconds>& exec) {
+             return step.from >= exec.first && step.from <= exec.second;
+           });
   }
 
   Scene scene_of(const Step& step, Space& space) {
@@ -429,6 +445,7 @@ class Replayer {
   std::vector<Step> steps_;
   std::vector<bool> done_;
   std::map<event::Pid, bool> has_start_;
+  std::map<event::Pid, std::vector<std::pair<Nanoseconds, Nanoseconds>>> execs_;
   std::map<event::Pid, std::shared_ptr<Space>> spaces_;
   ReplayResult result_;
 };

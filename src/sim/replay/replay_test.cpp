@@ -56,7 +56,7 @@ TEST(Replay, AWrongAddressIsToldOnceAndThePlaceTakenOver) {
   EXPECT_EQ(result.of(Aspect::Results).agreed, 1U) << "what follows is compared on equal terms";
   ASSERT_EQ(result.disagreements.size(), 1U);
   EXPECT_EQ(result.disagreements[0].number, 1U);
-  EXPECT_EQ(result.disagreements[0].recorded, "0x7effffff0000");
+  EXPECT_EQ(result.disagreements[0].recorded, "0x7efffffed000");
   EXPECT_EQ(result.disagreements[0].model, "0x7effffffd000");
 }
 
@@ -107,6 +107,7 @@ TEST(Replay, AFaultWhereThePageIsThereDisagreesUnlessAnothersOverlapped) {
   build.exec_snapshot();
   build.map(0x3000, kFirst);
   build.fault(kFirst, kFaultUser | kFaultWrite);
+  build.now += 1'000'000;
   build.fault(kFirst, kFaultUser | kFaultWrite, 2);
   EXPECT_EQ(validate(build.material).of(Aspect::Faults).agreed, 1U);
   build.material.faults[1].ts = build.material.faults[0].ts + 100;
@@ -151,6 +152,43 @@ TEST(Replay, FlushesAreComparedCallByCall) {
   ASSERT_EQ(wrong.disagreements.size(), 1U);
   EXPECT_EQ(wrong.disagreements[0].recorded, "all");
   EXPECT_EQ(wrong.disagreements[0].model, "2 pages");
+}
+
+TEST(Replay, AForkedChildGoesOnFromItsParentsPages) {
+  TraceBuilder build;
+  build.exec_snapshot();
+  build.map(0x3000, kFirst);
+  build.fault(kFirst, kFaultUser | kFaultWrite);
+  build.call(SyscallNumber::Fork, {}, 200);
+  build.material.trace.processes.push_back(
+      {.pid = 200, .parent = kPid, .start_ts = build.now + 50});
+  build.material.trace.threads.push_back({.tid = 200, .pid = 200, .start_ts = build.now + 50});
+  // Both write to what they share now: the first copies, the second has it alone.
+  build.fault(kFirst, kFaultUser | kFaultWrite | event::kFaultProtection, 200);
+  build.fault(kFirst, kFaultUser | kFaultWrite | event::kFaultProtection);
+  build.map(0x1000, kFirst - 0x1000);
+  build
+      .call(SyscallNumber::Mmap,
+            {0, 0x1000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~0ULL, 0},
+            static_cast<std::int64_t>(kFirst - 0x1000), 200)
+      .pid = 200;
+  const ValidateResult result = validate(build.material);
+  EXPECT_TRUE(result.agrees()) << text_of(result.contradictions);
+  EXPECT_EQ(result.of(Aspect::Faults).agreed, 3U);
+  EXPECT_EQ(result.of(Aspect::Addresses).agreed, 3U) << "each has an address space of its own";
+}
+
+TEST(Replay, WhatTheKernelWritesWithinExecIsNotReplayed) {
+  TraceBuilder build;
+  event::Syscall& exec = build.call(SyscallNumber::Execve, {}, 0);
+  exec.dur = 10'000;
+  build.fault(0x7ffe00020000, kFaultWrite);
+  build.now += 5000;
+  build.exec_snapshot();
+  const ValidateResult result = validate(build.material);
+  EXPECT_TRUE(result.agrees());
+  EXPECT_EQ(result.of(Aspect::Faults).compared, 0U);
+  EXPECT_EQ(result.of(Aspect::RssAnon).agreed, 1U);
 }
 
 // --- recordings that contradict themselves -----------------------------------------------------

@@ -81,6 +81,16 @@ std::vector<Step> make_timeline(const event::Trace& trace, std::span<const event
                      .from = call.ts,
                      .to = end_of(call.ts, call.dur)});
   }
+  for (std::uint32_t i = 0; i < trace.processes.size(); ++i) {
+    const event::Process& process = trace.processes[i];
+    if (process.parent == 0 || process.present_at_start) continue;
+    steps.push_back({.stream = Stream::Process,
+                     .index = i,
+                     .pid = process.pid,
+                     .tid = process.pid,
+                     .from = process.start_ts,
+                     .to = process.start_ts});
+  }
   // Neighbours in time are mostly of the same thread.
   event::Tid last_tid = 0;
   event::Pid last_pid = 0;
