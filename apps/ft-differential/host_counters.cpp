@@ -13,7 +13,7 @@ namespace {
 
 // mm/vmstat.c, include/linux/vm_event_item.h. Not thp_collapse_alloc: MADV_COLLAPSE of a program
 // counts there too.
-constexpr std::array<std::string_view, 12> kWatched = {"thp_fault_fallback",
+constexpr std::array<std::string_view, 13> kWatched = {"thp_fault_fallback",
                                                        "thp_collapse_alloc_failed",
                                                        "thp_zero_page_alloc_failed",
                                                        "pswpin",
@@ -24,7 +24,8 @@ constexpr std::array<std::string_view, 12> kWatched = {"thp_fault_fallback",
                                                        "pgmigrate_success",
                                                        "numa_pages_migrated",
                                                        "numa_hint_faults",
-                                                       "oom_kill"};
+                                                       "oom_kill",
+                                                       "drop_pagecache"};
 
 constexpr std::string_view kCollapsed =
     "/sys/kernel/mm/transparent_hugepage/khugepaged/pages_collapsed";

@@ -104,7 +104,8 @@ Result<std::string_view> LiveView::text(const Fd& file, std::string_view name) {
 }
 
 int LiveView::backing_of(const host::Vma& area) const {
-  if (const auto it = files_.find(area.inode); area.inode != 0 && it != files_.end())
+  if (const auto it = files_.find({area.device_major, area.device_minor, area.inode});
+      area.inode != 0 && it != files_.end())
     return it->second;
   if (area.inode != 0) return kSharedAnonymous;
   return area.name.starts_with("[v") ? kOther : kAnonymous;

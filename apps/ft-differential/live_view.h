@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -17,8 +18,16 @@
 
 namespace ft::differential {
 
-// Which file of the program an area's device and inode mean.
-using FileNumbers = std::map<std::uint64_t, int>;  // by inode; all on one host, few: no clashes
+struct FileIdentity {
+  std::uint32_t device_major = 0;
+  std::uint32_t device_minor = 0;
+  std::uint64_t inode = 0;
+
+  auto operator<=>(const FileIdentity&) const = default;
+};
+
+// Which file of the program an area shows.
+using FileNumbers = std::map<FileIdentity, int>;
 
 class LiveView {
  public:

@@ -4,15 +4,15 @@
 #include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <map>
 #include <string>
-#include <utility>
 
 #include "base/units.h"
 
@@ -65,15 +65,6 @@ Result<Fd> make_disk_file(std::uint64_t size) {
   return reopen(file, O_RDONLY);
 }
 
-// Nobody writes to them, so all programs of a run share them. `which`: of a program's files.
-Result<int> disk_file(std::uint64_t size, int which) {
-  static std::map<std::pair<std::uint64_t, int>, Fd> made;
-  const std::pair key(size, which);
-  const auto it = made.find(key);
-  if (it != made.end()) return it->second.get();
-  return made.emplace(key, FT_TRY(make_disk_file(size))).first->second.get();
-}
-
 }  // namespace
 
 Result<ProgramFiles> ProgramFiles::make(const std::vector<File>& files) {
@@ -84,16 +75,13 @@ Result<ProgramFiles> ProgramFiles::make(const std::vector<File>& files) {
 
 Result<void> ProgramFiles::add(const File& file) {
   const int number = static_cast<int>(descriptors_.size());
-  if (file.kind == File::Kind::Disk) {
-    descriptors_.push_back(FT_TRY(disk_file(file.size, number)));
-  } else {
-    owned_.push_back(FT_TRY(make_memory_file(file)));
-    descriptors_.push_back(owned_.back().get());
-  }
+  owned_.push_back(file.kind == File::Kind::Disk ? FT_TRY(make_disk_file(file.size))
+                                                 : FT_TRY(make_memory_file(file)));
+  descriptors_.push_back(owned_.back().get());
   resizable_.push_back(file.kind == File::Kind::Memory && file.mode == File::Mode::ReadWrite);
   struct stat facts{};
   if (::fstat(descriptors_.back(), &facts) != 0) return fail_errno("fstat", errno);
-  numbers_.emplace(facts.st_ino, number);
+  numbers_.emplace(FileIdentity{major(facts.st_dev), minor(facts.st_dev), facts.st_ino}, number);
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "generator.h"
@@ -87,6 +88,9 @@ Result<Run> Runner::run_once(Program start, const Source& next) {
   run.mismatch = Mismatch{run.program.instructions.size() - 1, std::move(differences)};
   const std::vector<HostCounter> after = FT_TRY(read_host_counters());
   run.disturbed_by = moved(before, after);
+  // All pages of all files are in memory, and nothing is swapped out.
+  if (std::ranges::any_of(state, [](const ProcessState& any) { return any.major_faults != 0; }))
+    run.disturbed_by += run.disturbed_by.empty() ? "major faults" : ", major faults";
   return run;
 }
 

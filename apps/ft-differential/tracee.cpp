@@ -28,6 +28,8 @@ namespace {
 constexpr std::uint64_t kNotCanonical = 0x8000000000000000;
 constexpr int kTrapped = SIGTRAP;
 constexpr uid_t kNobody = 65534;
+constexpr int kOutOfTheWay = 500;
+constexpr std::size_t kMostFiles = 16;
 
 Result<Fd> make_image_file() {
   Fd file(::memfd_create("ft-differential", MFD_CLOEXEC));
@@ -51,11 +53,14 @@ bool give_up_privileges() {
 
 // In the child between fork and exec. Returns only if it fails.
 void become(const Start& start, std::span<const int> files, int image) {
-  // Above everything that is open, so that no dup2 below overwrites what is still needed.
-  const int safe_image = ::fcntl(image, F_DUPFD_CLOEXEC, 500);
+  // All out of the way first, so that no dup2 closes what is still needed.
+  const int safe_image = ::fcntl(image, F_DUPFD_CLOEXEC, kOutOfTheWay);
+  int safe[kMostFiles];
+  if (files.size() > kMostFiles) return;
+  for (std::size_t i = 0; i < files.size(); ++i)
+    safe[i] = ::fcntl(files[i], F_DUPFD_CLOEXEC, kOutOfTheWay);
   for (std::size_t i = 0; i < files.size(); ++i) {
-    const int safe = ::fcntl(files[i], F_DUPFD_CLOEXEC, 600);
-    if (safe < 0 || ::dup2(safe, kFirstFile + static_cast<int>(i)) < 0) return;
+    if (safe[i] < 0 || ::dup2(safe[i], kFirstFile + static_cast<int>(i)) < 0) return;
   }
   if (::personality(ADDR_NO_RANDOMIZE) < 0) return;
   if (!set_limit(RLIMIT_AS, start.address_space_limit) ||
