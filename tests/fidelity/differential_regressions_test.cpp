@@ -1,0 +1,113 @@
+// Programs on which the model once differed from the kernel, as ft-differential printed them. Paste
+// new ones at the end, with a name that says what they are about.
+#include <linux/mman.h>
+#include <sys/mman.h>
+
+#include "differential.h"
+
+namespace ft::differential {
+namespace {
+
+TEST(DifferentialRegressions, SpecialMappingsAreNotSplit) {
+  expect_agreement({
+      .instructions =
+          {
+              Munmap{.addr = 0x7ffff7ffc000, .length = 0x1000},
+              Madvise{.addr = 0x7ffff7ffc000, .length = 0x1000, .advice = 14},
+              Mremap{.addr = 0x7ffff7ffb000, .old_length = 0xa000, .new_length = 0x1000},
+          },
+  });
+}
+
+TEST(DifferentialRegressions, SpecialMappingsAreNotSplitByAMove) {
+  expect_agreement({
+      .instructions =
+          {
+              Mremap{.addr = 0x7ffff7ffd000,
+                     .old_length = 0x2000,
+                     .new_length = 0x2000,
+                     .flags = MREMAP_MAYMOVE | MREMAP_FIXED,
+                     .new_addr = 0x7fffffff4000},
+              Mremap{.addr = 0x7fffffff3000,
+                     .old_length = 0x2000,
+                     .new_length = 0x2000,
+                     .flags = MREMAP_MAYMOVE | MREMAP_FIXED,
+                     .new_addr = 0x7ffffffed000},
+          },
+  });
+}
+
+TEST(DifferentialRegressions, SpecialMappingsHaveNoFileToWipeOnFork) {
+  expect_agreement({
+      .instructions =
+          {
+              Madvise{.addr = 0x7ffff7ffb000, .length = 0x3000, .advice = MADV_WIPEONFORK},
+          },
+  });
+}
+
+TEST(DifferentialRegressions, AStackNarrowsTheSearchOnlyBelowItself) {
+  expect_agreement({
+      .instructions =
+          {
+              Mremap{.addr = 0x7ffffffde000,
+                     .old_length = 0x21000,
+                     .new_length = 0x21000,
+                     .flags = MREMAP_MAYMOVE | MREMAP_FIXED,
+                     .new_addr = 0x7ffff7ffd000},
+              Mmap{.addr = 0x7ffff7ffb000,
+                   .length = 0x1000,
+                   .prot = PROT_READ | PROT_WRITE,
+                   .flags = MAP_PRIVATE | MAP_ANONYMOUS},
+          },
+  });
+}
+
+TEST(DifferentialRegressions, LockedAreaLeftBehindByDontUnmap) {
+  expect_agreement({
+      .instructions =
+          {
+              Mmap{.addr = 0x7fffffffc000,
+                   .length = 0x3000,
+                   .prot = PROT_READ | PROT_WRITE,
+                   .flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_LOCKED},
+              Mremap{.addr = 0x7fffffffc000,
+                     .old_length = 0x3000,
+                     .new_length = 0x3000,
+                     .flags = MREMAP_MAYMOVE | MREMAP_DONTUNMAP,
+                     .new_addr = 0x7ffff7ff1000},
+          },
+  });
+}
+
+TEST(DifferentialRegressions, HugeZeroPageIsNobodys) {
+  expect_agreement({
+      .instructions =
+          {
+              Mmap{.addr = 0x7fffffffa000,
+                   .length = 0x4000000,
+                   .prot = PROT_READ | PROT_WRITE,
+                   .flags = MAP_PRIVATE | MAP_ANONYMOUS},
+              Madvise{.addr = 0x7ffff3fec000, .length = 0x40000000, .advice = MADV_HUGEPAGE},
+              Touch{.addr = 0x7ffff4041000, .access = Access::Read},
+          },
+  });
+}
+
+TEST(DifferentialRegressions, ABlockWithNothingWritableCollapses) {
+  expect_agreement({
+      .instructions =
+          {
+              Mmap{.addr = 0x7ffff7fff000,
+                   .length = 0x600000,
+                   .prot = PROT_READ | PROT_WRITE,
+                   .flags = MAP_PRIVATE | MAP_ANONYMOUS},
+              Touch{.addr = 0x7ffff814c000, .access = Access::Read},
+              Touch{.addr = 0x7ffff82de000, .access = Access::Write},
+              Madvise{.addr = 0x7ffff8000000, .length = 0x200000, .advice = 25},
+          },
+  });
+}
+
+}  // namespace
+}  // namespace ft::differential
