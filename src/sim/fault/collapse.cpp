@@ -41,7 +41,7 @@ std::int64_t FaultHandler::collapse_block(Vma& vma, std::uint64_t start) {
     if (!virt::is_accessible(pte)) return -EINVAL;
     writable |= (pte & virt::kWritable) != 0;
   }
-  if (!writable) return -EINVAL;
+  if (!writable && !around_.behaviour.collapses_read_only_blocks) return -EINVAL;
   const std::uint64_t before = table.resident().anonymous;
   if (!table.collapse(vma, *pmd)) return -ENOMEM;
   around_.invalidations.on_invalidation({.span = AddressRange::of_size(start, kHugePageSize),

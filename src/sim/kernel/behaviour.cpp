@@ -52,6 +52,7 @@ Behaviour behaviour_of(Release release) {
   behaviour.new_area_tries_next_first = !since(12);
   behaviour.guard_pages = since(13);
   behaviour.huge_zero_becomes_huge = since(13);
+  behaviour.collapses_read_only_blocks = since(18);
   behaviour.dontneed_frees_tables = since(14);
   behaviour.reuses_part_of_block = since(15);
   behaviour.guard_pages_in_files = since(15);

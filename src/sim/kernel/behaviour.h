@@ -82,6 +82,9 @@ struct Behaviour {
   // A write to the huge zero page gets a huge page at once, not 512 small entries first (6.13),
   // mm/huge_memory.c do_huge_zero_wp_pmd.
   bool huge_zero_becomes_huge = true;
+  // A block collapses also where no page of it is writable (6.18), mm/khugepaged.c
+  // hpage_collapse_scan_pmd.
+  bool collapses_read_only_blocks = true;
 
   // Page cache: a fault maps the whole block (folio) it meets, not only the window of fault-around or
   // a single page (6.18), mm/filemap.c filemap_map_folio_range, mm/memory.c finish_fault.
