@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "base/check.h"
+#include "sim/tlb/keep_missed.h"
 
 namespace ft::sim::tlb {
 
@@ -31,14 +32,38 @@ EntryArray::EntryArray(const ArrayShape& shape)
                          : kNoFold},
       ways_(make_ways(shape)) {}
 
-std::size_t EntryArray::use_all(std::span<EntryKey> keys) {
-  const auto use_with = [&](auto set_of) {
-    return std::visit([&](auto& ways) { return ways.use_all(keys, set_of); }, ways_);
+template <typename Do>
+auto EntryArray::with_ways(Do act) {
+  const auto with_sets = [&](auto set_of) {
+    return std::visit([&](auto& ways) { return act(ways, set_of); }, ways_);
   };
   if (shape_.index == SetIndex::Modulo) {
-    return use_with([sets = shape_.sets()](EntryKey key) { return key.number() % sets; });
+    return with_sets([sets = shape_.sets()](EntryKey key) { return key.number() % sets; });
   }
-  return use_with([masks = masks_](EntryKey key) { return masks.set_of(key); });
+  return with_sets([masks = masks_](EntryKey key) { return masks.set_of(key); });
+}
+
+std::size_t EntryArray::use_all(std::span<EntryKey> keys) {
+  return with_ways([&](auto& ways, auto set_of) {
+    return ways.with_use(set_of, [&](auto use) { return keep_missed(keys, use); });
+  });
+}
+
+EntryArray::Missed EntryArray::use_all_with_directories(std::span<EntryKey> keys,
+                                                        unsigned bits_above) {
+  return with_ways([&](auto& ways, auto set_of) {
+    return ways.with_use(set_of, [&](auto use) {
+      Missed missed;
+      for (const EntryKey key : keys) {
+        if (use(key)) continue;
+        ++missed.pages;
+        const EntryKey directory = key.directory_above(bits_above);
+        keys[missed.directories] = directory;
+        missed.directories += use(directory) ? 0 : 1;
+      }
+      return missed;
+    });
+  });
 }
 
 std::size_t EntryArray::size() const {

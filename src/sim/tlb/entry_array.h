@@ -30,6 +30,14 @@ class EntryArray {
   // are.
   std::size_t use_all(std::span<EntryKey> keys);
 
+  // The same where this array holds PDEs too: whatever was not there uses its PDE next, before the
+  // key after it is used. Those whose PDE was not there either are moved to the front, as PDEs.
+  struct Missed {
+    std::size_t pages = 0;
+    std::size_t directories = 0;  // of these: keys at the front
+  };
+  Missed use_all_with_directories(std::span<EntryKey> keys, unsigned bits_above);
+
   // Whether the entry is there; its age does not change.
   bool contains(EntryKey key) const {
     return std::visit([&](const auto& ways) { return ways.contains(key, set_of(key)); }, ways_);
@@ -59,6 +67,10 @@ class EntryArray {
   void check() const;  // expensive
 
  private:
+  // Calls act(ways, set_of) with what ways_ holds and the cheapest way to tell a key's set.
+  template <typename Do>
+  auto with_ways(Do act);
+
   std::size_t set_of(EntryKey key) const {
     if (shape_.index == SetIndex::Modulo) [[unlikely]]
       return key.number() % shape_.sets();

@@ -8,7 +8,7 @@
 namespace ft::sim::tlb {
 
 // Calls use(key) for each in order, and moves those for which it was false to the front. How many
-// these are. Hit or miss decides no branch here: in a random stream nothing predicts it.
+// these are.
 template <typename Use>
 [[gnu::always_inline]] inline std::size_t keep_missed(std::span<EntryKey> keys, Use use) {
   std::size_t missed = 0;

@@ -8,11 +8,9 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "sim/tlb/entry_key.h"
-#include "sim/tlb/keep_missed.h"
 
 namespace ft::sim::tlb {
 
@@ -23,15 +21,21 @@ class ListArray {
 
   // Whether the entry was there. Afterwards it is, as the one used last; the victim of its set has
   // made way where that was full.
-  bool use(EntryKey key, std::size_t set) { return rings().use(key, set); }
+  bool use(EntryKey key, std::size_t set) { return rings().use(key, heads_[set]); }
 
-  // Uses all keys in their order and moves those that were not there to the front. How many these
-  // are. `set_of(EntryKey)` tells the set.
-  template <typename SetOf>
-  std::size_t use_all(std::span<EntryKey> keys, SetOf set_of) {
+  // Calls act(use), where use(EntryKey) does the same as above, only faster: for many uses in a
+  // row. `set_of(EntryKey)` tells the set.
+  template <typename SetOf, typename Do>
+  auto with_use(SetOf set_of, Do act) {
     const Rings all = rings();  // a copy, which stores to the arrays cannot change
-    return keep_missed(
-        keys, [&](EntryKey key) [[gnu::always_inline]] { return all.use(key, set_of(key)); });
+    if (sets_ == 1) {
+      Slot head = heads_[0];  // in a register, for each use waits for it
+      const auto result = act([&](EntryKey key) { return all.use(key, head); });
+      heads_[0] = head;
+      return result;
+    }
+    Slot* const heads = heads_.data();
+    return act([=](EntryKey key) { return all.use(key, heads[set_of(key)]); });
   }
 
   bool contains(EntryKey key, std::size_t /*set*/) const { return find(key) != none_; }
@@ -64,18 +68,23 @@ class ListArray {
     EntryKey* keys;
     Neighbours* ring;
     Slot* chain;
-    Slot* heads;
     Slot* buckets;
     Slot none;
     unsigned bucket_shift;
 
-    [[gnu::always_inline]] bool use(EntryKey key, std::size_t set) const {
+    // `head` is the set's.
+    [[gnu::always_inline]] bool use(EntryKey key, Slot& head) const {
       const Slot slot = find(key);
       if (slot == none) {
-        insert(key, set);
+        head = ring[head].before;
+        replace(head, key);
         return false;
       }
-      if (slot != heads[set]) move_to_front(slot, set);
+      if (slot != head) {
+        unlink(slot);
+        link_last(slot, head);
+        head = slot;
+      }
       return true;
     }
     Slot& bucket_of(EntryKey key) const { return buckets[key.hash() >> bucket_shift]; }
@@ -90,11 +99,9 @@ class ListArray {
       }
       return slot;
     }
-    // The last of the ring goes: turning the ring by one makes its slot the first.
-    void insert(EntryKey key, std::size_t set) const {
-      const Slot slot = ring[heads[set]].before;
+    // Turning a ring by one makes its last slot, the victim's, the first.
+    void replace(Slot slot, EntryKey key) const {
       if (keys[slot].valid()) unchain(slot);
-      heads[set] = slot;
       keys[slot] = key;
       Slot& bucket = bucket_of(key);
       chain[slot] = bucket;
@@ -117,15 +124,9 @@ class ListArray {
       ring[last].after = slot;
       ring[head].before = slot;
     }
-    void move_to_front(Slot slot, std::size_t set) const {
-      unlink(slot);
-      link_last(slot, heads[set]);
-      heads[set] = slot;
-    }
   };
   Rings rings() {
-    return {keys_.data(),    ring_.data(), chain_.data(), heads_.data(),
-            buckets_.data(), none_,        bucket_shift_};
+    return {keys_.data(), ring_.data(), chain_.data(), buckets_.data(), none_, bucket_shift_};
   }
   Slot find(EntryKey key) const { return const_cast<ListArray*>(this)->rings().find(key); }
   void erase_slot(Slot slot, std::size_t set);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "sim/tlb/keep_missed.h"
 
 namespace ft::sim::tlb {
 
@@ -92,7 +93,8 @@ void Tlb::access_batch(std::span<EntryKey> keys, PageSize size, DataAccess acces
   counts_.l1_hits[index_of(size)] += keys.size() - l1_missed;
   keys = keys.first(l1_missed);
   const Route& l2 = l2_[held];
-  if (guest_walks_.shares_pdes()) {  // then walks change L2
+  const bool walks_change_l2 = guest_walks_.shares_pdes() && size == PageSize::Small;
+  if (host_ || (walks_change_l2 && l2.second)) {
     for (const EntryKey key : keys) {
       if (l2.first && l2.array_of(key)->use(key)) {
         ++counts_.l2_hits[index_of(size)];
@@ -102,23 +104,24 @@ void Tlb::access_batch(std::span<EntryKey> keys, PageSize size, DataAccess acces
     }
     return;
   }
+  auto& walks = counts_.walks[index_of(size)];
+  const unsigned leaf = index_of(size);
+  if (walks_change_l2) {
+    const EntryArray::Missed missed = l2.first->use_all_with_directories(keys, 9);
+    counts_.l2_hits[leaf] += keys.size() - missed.pages;
+    walks[1] += missed.pages - missed.directories;
+    guest_walks_.walk_all(keys.first(missed.directories), 1, leaf, walks);
+    return;
+  }
   const std::size_t l2_missed = l2.use_all(keys);
-  counts_.l2_hits[index_of(size)] += keys.size() - l2_missed;
-  walk_all(keys.first(l2_missed), size);
+  counts_.l2_hits[leaf] += keys.size() - l2_missed;
+  guest_walks_.walk_all(keys.first(l2_missed), leaf, leaf, walks);
 }
 
 std::size_t Tlb::Route::use_all(std::span<EntryKey> keys) const {
   if (!first) return keys.size();
   if (!second) return first->use_all(keys);
   return keep_missed(keys, [&](EntryKey key) { return array_of(key)->use(key); });
-}
-
-void Tlb::walk_all(std::span<EntryKey> keys, PageSize size) {
-  if (host_) {
-    for (const EntryKey key : keys) walk(key.number() << shift_of(key.size()), size);
-    return;
-  }
-  guest_walks_.walk_all(keys, index_of(size), counts_.walks[index_of(size)]);
 }
 
 // An entry found in a paging-structure cache points to its table by host-physical address; every

@@ -136,7 +136,6 @@ class Tlb {
     return static_cast<std::uint8_t>(loads + nested_loads(address, leaf, loads));
   }
   void access_batch(std::span<EntryKey> keys, PageSize size, DataAccess access);
-  void walk_all(std::span<EntryKey> keys, PageSize size);
   unsigned nested_loads(std::uint64_t address, unsigned leaf, unsigned guest_loads);
   unsigned host_walk(std::uint64_t guest_physical);
 

@@ -21,16 +21,14 @@ void WalkCache::hold_pdes_in(EntryArray* array) {
   caches_[1] = array;
 }
 
-void WalkCache::walk_all(std::span<EntryKey> pages, unsigned leaf,
+void WalkCache::walk_all(std::span<EntryKey> keys, unsigned at, unsigned leaf,
                          std::span<std::uint64_t> by_loads) {
-  FT_CHECK(!shares_pdes());
-  std::span<EntryKey> left = pages;
-  unsigned at = leaf;  // steps of the entries that `left` names
-  for (unsigned steps = leaf + 1; steps < levels_ && !left.empty(); ++steps) {
+  std::span<EntryKey> left = keys;
+  for (unsigned steps = at + 1; steps < levels_ && !left.empty(); ++steps) {
     if (!caches_[steps]) continue;
     for (EntryKey& key : left) key = key.directory_above(9 * (steps - at));
     at = steps;
-    latest_[steps] = left.back();
+    if (owned_[steps]) latest_[steps] = left.back();
     const std::size_t missed = caches_[steps]->use_all(left);
     by_loads[steps - leaf] += left.size() - missed;
     left = left.first(missed);

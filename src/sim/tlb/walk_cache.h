@@ -29,8 +29,10 @@ class WalkCache {
     return steps - leaf;
   }
   // The same for many pages of one size, in their order; `by_loads[n]` counts the walks of n loads.
-  // The keys are used up. REQUIRES: PDEs are not held elsewhere.
-  void walk_all(std::span<EntryKey> pages, unsigned leaf, std::span<std::uint64_t> by_loads);
+  // The keys are used up; they name entries `at` steps up: the pages' own, or upper entries that
+  // were not found elsewhere.
+  void walk_all(std::span<EntryKey> keys, unsigned at, unsigned leaf,
+                std::span<std::uint64_t> by_loads);
   bool shares_pdes() const { return caches_[1] && !owned_[1]; }
   unsigned levels() const { return levels_; }
 
