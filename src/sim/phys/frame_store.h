@@ -12,7 +12,7 @@ namespace ft::sim::phys {
 
 inline constexpr unsigned kMostOrder = 18;  // 1 GiB, for hugetlb
 
-class FrameStore final : public FrameSource {
+class FrameStore : public FrameSource {
  public:
   // `frames`: of the whole machine, kFirstUsable of which are spoken for.
   explicit FrameStore(std::uint64_t frames = kDefaultFrames) : FrameSource(frames) {}
