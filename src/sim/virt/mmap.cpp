@@ -221,7 +221,10 @@ int AddressSpace::map_region(NewMapping& map) {
   const bool new_object = !map.file && (map.vm_flags & kVmShared) != 0;
   Vma* vma = new_object ? nullptr : editor_.merge_new(request);
   if (vma == nullptr) {
-    if (const int error = create_area(map, vma)) return error;
+    if (const int error = create_area(map, vma)) {
+      if ((map.vm_flags & kVmAccount) != 0) give_back(map.pages());
+      return error;
+    }
   }
   count(vma->flags, map.pages());
   if ((vma->flags & kVmLocked) != 0) {

@@ -74,6 +74,10 @@ TEST(MmapTest, WhatFailsLateLeavesAHole) {
   const OpenFile file = open_file(FileKind::Regular, 16);
   EXPECT_EQ(t.map_file(kBase, 1, kReadWrite, kMapShared | kMapSync | kMapFixed, file), -EOPNOTSUPP);
   EXPECT_EQ(t.areas(kBase), "1-512rw 1024-2048rw");
+  EXPECT_EQ(t.map_file(kBase + kPage, 2, kReadWrite, kMapPrivate | kMapSync | kMapFixed, file),
+            -EOPNOTSUPP);
+  EXPECT_EQ(t.areas(kBase), "3-512rw 1024-2048rw");
+  EXPECT_EQ(t.committed.pages(), t.space.committed_pages());
   t.space.check();
 }
 
