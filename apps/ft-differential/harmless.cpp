@@ -31,6 +31,12 @@ bool spares_stub(std::uint64_t address, std::uint64_t length) {
   return start >= kStub.end || end <= kStub.start;
 }
 
+// Whether an area could come to lie where the arguments were.
+bool spares_arguments(std::uint64_t address, std::uint64_t length) {
+  return page_floor(address) >= kArgumentPage.end ||
+         end_of(address, std::max<std::uint64_t>(length, 1)) <= kArgumentPage.start;
+}
+
 bool populates_too_much(std::uint64_t length) {
   return length > kMostPopulated && length < kUserEnd;
 }
@@ -42,6 +48,7 @@ class Judge {
   bool operator()(const Mmap& c) const {
     const bool populates = (c.flags & (MAP_POPULATE | MAP_LOCKED)) != 0;
     if (populates && populates_too_much(c.length)) return false;
+    if (!spares_arguments(c.addr, c.length)) return false;
     return (c.flags & MAP_FIXED) == 0 || spares_stub(c.addr, c.length);
   }
   bool operator()(const Munmap& c) const { return spares_stub(c.addr, c.length); }
@@ -70,7 +77,9 @@ class Judge {
     });
     if (locked && populates_too_much(c.new_length)) return false;
     const bool places = (c.flags & MREMAP_FIXED) != 0;
-    return spares_stub(c.addr, std::max(c.old_length, c.new_length)) &&
+    const std::uint64_t longest = std::max(c.old_length, c.new_length);
+    return spares_stub(c.addr, longest) && spares_arguments(c.addr, longest) &&
+           spares_arguments(c.new_addr, c.new_length) &&
            (!places || spares_stub(c.new_addr, c.new_length));
   }
   bool operator()(const Brk&) const { return true; }

@@ -126,12 +126,15 @@ void ModelWorld::settle(const StartFacts& facts) {
     if (area.range == kStub) continue;
     virt::Vma vma;
     vma.range = area.range;
+    if (vma.range.end == kArgumentPage.start) vma.range.end = kArgumentPage.end;
     vma.flags = flags_of(area.flags);
     vma.page_offset = area.range.start >> kPageShift;
     vma.name = area.backing == kOther ? "[vdso]" : "[stack]";
     process.add_initial_area(vma);
     if (area.backing == kOther) continue;
-    process.touch(area.range.end - kPageSize, Access::Write);
+    // The kernel wrote the arguments there, which are gone; the page tables are not.
+    process.touch(vma.range.end - kPageSize, Access::Write);
+    process.munmap(kArgumentPage.start, kArgumentPage.size());
     process.madvise(area.range.start, area.range.size(), MADV_DONTNEED);
   }
   first.before = process.faults();

@@ -165,10 +165,14 @@ Result<void> Tracee::settle() {
   code_ = kStub.start;
   FT_TRY(must(SYS_munmap, {kImageAddress, kPageSize}, "leaving the image"));
 
-  const std::string maps = FT_TRY(read_file("/proc/" + std::to_string(pid_) + "/maps"));
+  const std::string maps_path = "/proc/" + std::to_string(pid_) + "/maps";
+  const std::string maps = FT_TRY(read_file(maps_path));
   for (const host::Vma& area : FT_TRY(host::parse_maps(maps))) {
     if (area.name != "[stack]") continue;
-    FT_TRY(must(SYS_madvise, {area.range.start, area.range.size(), MADV_DONTNEED}, "the stack"));
+    if (area.range.end != kArgumentPage.end) return fail(maps_path, "the stack is not at the top");
+    FT_TRY(must(SYS_munmap, {kArgumentPage.start, kPageSize}, "the arguments"));
+    FT_TRY(must(SYS_madvise, {area.range.start, area.range.size() - kPageSize, MADV_DONTNEED},
+                "the stack"));
     return {};
   }
   return fail("starting a process to trace", "it has no stack");

@@ -23,6 +23,9 @@ namespace ft::differential {
 
 // The page of code.
 inline constexpr AddressRange kStub = {0x100000, 0x101000};
+// The page of the arguments, at the top of the stack. Anybody who lists processes reads it, and by
+// that brings it into memory: so nothing may be there.
+inline constexpr AddressRange kArgumentPage = {0x7fffffffe000, 0x7ffffffff000};
 // End of the addresses that programs use: user space with four levels of page tables.
 inline constexpr std::uint64_t kUserEnd = 0x7ffffffff000;
 // Descriptors of a program's files in the process: this one for file 0, and so on.

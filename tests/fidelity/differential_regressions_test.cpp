@@ -51,8 +51,8 @@ TEST(DifferentialRegressions, AStackNarrowsTheSearchOnlyBelowItself) {
       .instructions =
           {
               Mremap{.addr = 0x7ffffffde000,
-                     .old_length = 0x21000,
-                     .new_length = 0x21000,
+                     .old_length = 0x20000,
+                     .new_length = 0x20000,
                      .flags = MREMAP_MAYMOVE | MREMAP_FIXED,
                      .new_addr = 0x7ffff7ffd000},
               Mmap{.addr = 0x7ffff7ffb000,
@@ -67,11 +67,11 @@ TEST(DifferentialRegressions, LockedAreaLeftBehindByDontUnmap) {
   expect_agreement({
       .instructions =
           {
-              Mmap{.addr = 0x7fffffffc000,
+              Mmap{.addr = 0x7fffffffb000,
                    .length = 0x3000,
                    .prot = PROT_READ | PROT_WRITE,
                    .flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_LOCKED},
-              Mremap{.addr = 0x7fffffffc000,
+              Mremap{.addr = 0x7fffffffb000,
                      .old_length = 0x3000,
                      .new_length = 0x3000,
                      .flags = MREMAP_MAYMOVE | MREMAP_DONTUNMAP,
@@ -84,8 +84,7 @@ TEST(DifferentialRegressions, HugeZeroPageIsNobodys) {
   expect_agreement({
       .instructions =
           {
-              Mmap{.addr = 0x7fffffffa000,
-                   .length = 0x4000000,
+              Mmap{.length = 0x4000000,
                    .prot = PROT_READ | PROT_WRITE,
                    .flags = MAP_PRIVATE | MAP_ANONYMOUS},
               Madvise{.addr = 0x7ffff3fec000, .length = 0x40000000, .advice = MADV_HUGEPAGE},
