@@ -1,13 +1,22 @@
 #include "host/hwloc_topology.h"
 
+#include <fcntl.h>
 #include <hwloc.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "base/check.h"
+#include "base/fd.h"
 
 namespace ft::host {
 
@@ -115,6 +124,124 @@ std::uint64_t synthetic_objects(std::string_view description) {
   return objects;
 }
 
+// ---- in a child
+// ---------------------------------------------------------------------------------- hwloc 2.9
+// crashes on some files that it did not write itself, so that it reads outside input in a process
+// that may: the child sends the numbers alone, a word each.
+
+void send(std::vector<std::uint64_t>& words, const HwlocTopology& topology) {
+  words.push_back(topology.nodes.size());
+  for (const HwlocNode& node : topology.nodes) {
+    words.insert(words.end(), {node.id, node.memory_bytes, node.cpus.size()});
+    words.insert(words.end(), node.cpus.begin(), node.cpus.end());
+  }
+  for (const auto& row : topology.distances) words.insert(words.end(), row.begin(), row.end());
+}
+
+// The other way round; nothing where words are missing or left over.
+std::optional<HwlocTopology> receive(std::span<const std::uint64_t> words) {
+  bool enough = true;
+  const auto next = [&]() -> std::uint64_t {
+    if (words.empty()) {
+      enough = false;
+      return 0;
+    }
+    const std::uint64_t word = words.front();
+    words = words.subspan(1);
+    return word;
+  };
+  HwlocTopology topology;
+  const std::uint64_t nodes = next();
+  for (std::uint64_t i = 0; i < nodes && enough; ++i) {
+    HwlocNode& node = topology.nodes.emplace_back();
+    node.id = static_cast<std::uint32_t>(next());
+    node.memory_bytes = next();
+    for (std::uint64_t cpus = next(); cpus != 0 && enough; --cpus) {
+      node.cpus.push_back(static_cast<std::uint32_t>(next()));
+    }
+  }
+  if (enough && !words.empty()) {
+    if (words.size() != nodes * nodes) return std::nullopt;
+    for (std::uint64_t i = 0; i < nodes; ++i) {
+      auto& row = topology.distances.emplace_back();
+      for (std::uint64_t j = 0; j < nodes; ++j) row.push_back(static_cast<unsigned>(next()));
+    }
+  }
+  return enough ? std::optional(std::move(topology)) : std::nullopt;
+}
+
+enum ChildStatus : int { kRead = 0, kNotUnderstood = 1, kNoNode = 2 };
+
+// Returns what became of it; what it writes is all that anyone sees of the child.
+template <typename SetUp>
+int child_main(int out, SetUp set_up) {
+  constexpr rlim_t kMostSeconds = 10;
+  constexpr rlim_t kMostBytes = rlim_t{4} << 30U;
+  const rlimit no_core = {0, 0};
+  const rlimit time = {kMostSeconds, kMostSeconds};
+  const rlimit memory = {kMostBytes, kMostBytes};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  ::setrlimit(RLIMIT_CPU, &time);
+  ::setrlimit(RLIMIT_DATA, &memory);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) ::signal(signal, SIG_DFL);
+  if (const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC); null >= 0) ::dup2(null, 2);
+
+  const Handle topology = make_handle();
+  if (set_up(topology.get()) != 0 || hwloc_topology_load(topology.get()) != 0)
+    return kNotUnderstood;
+  const auto result = read(topology.get(), "");
+  if (!result) return kNoNode;
+  std::vector<std::uint64_t> words;
+  send(words, *result);
+  std::string_view bytes(reinterpret_cast<const char*>(words.data()),
+                         words.size() * sizeof(std::uint64_t));
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(out, bytes.data(), bytes.size());
+    if (written <= 0) return kNotUnderstood;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return kRead;
+}
+
+// `set_up` tells hwloc where the topology is: 0 where that went well.
+template <typename SetUp>
+Result<HwlocTopology> read_in_child(const std::string& name, std::string_view remedy,
+                                    SetUp set_up) {
+  std::array<int, 2> ends = {-1, -1};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno(name, errno);
+  Fd in(ends[0]);
+  Fd out(ends[1]);
+  const pid_t child = ::fork();
+  if (child < 0) return fail_errno(name, errno);
+  if (child == 0) ::_exit(child_main(out.get(), set_up));
+  out = Fd();
+
+  std::vector<std::uint64_t> words(std::size_t{4} * kMostNumber);
+  const std::size_t room = words.size() * sizeof(std::uint64_t);
+  std::size_t filled = 0;
+  while (filled < room) {
+    const ssize_t got =
+        ::read(in.get(), reinterpret_cast<char*>(words.data()) + filled, room - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  in.reset();  // a child with more to say ends here
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!WIFEXITED(status)) return fail(name, "hwloc crashed over it", std::string(remedy));
+  if (WEXITSTATUS(status) == kNoNode) {
+    return fail(name, "it has no NUMA node with a number", std::string(remedy));
+  }
+  words.resize(filled / sizeof(std::uint64_t));
+  auto topology = receive(words);
+  if (WEXITSTATUS(status) != kRead || !topology) {
+    return fail(name, "hwloc does not understand it", std::string(remedy));
+  }
+  return std::move(*topology);
+}
+
 }  // namespace
 
 Result<HwlocTopology> read_host_topology() {
@@ -138,14 +265,10 @@ Result<HwlocTopology> parse_hwloc_xml(std::string_view xml, std::string_view nam
   }
   if (!xml.substr(0, last + 1).ends_with("</topology>")) return broken("it is cut short");
 
-  const Handle topology = make_handle();
   const std::string text(xml);  // ends in a zero byte, which counts
-  if (hwloc_topology_set_xmlbuffer(topology.get(), text.c_str(),
-                                   static_cast<int>(text.size()) + 1) != 0 ||
-      hwloc_topology_load(topology.get()) != 0) {
-    return broken("hwloc does not understand it");
-  }
-  return read(topology.get(), name);
+  return read_in_child(std::string(name), kXmlRemedy, [&](hwloc_topology* topology) {
+    return hwloc_topology_set_xmlbuffer(topology, text.c_str(), static_cast<int>(text.size()) + 1);
+  });
 }
 
 Result<HwlocTopology> parse_hwloc_synthetic(std::string_view description) {
@@ -156,13 +279,10 @@ Result<HwlocTopology> parse_hwloc_synthetic(std::string_view description) {
   if (synthetic_objects(description) > kMostSyntheticObjects) {
     return fail(name, "it describes more than 65536 objects", std::string(kSyntheticRemedy));
   }
-  const Handle topology = make_handle();
   const std::string text(description);
-  if (hwloc_topology_set_synthetic(topology.get(), text.c_str()) != 0 ||
-      hwloc_topology_load(topology.get()) != 0) {
-    return fail(name, "hwloc does not understand it", std::string(kSyntheticRemedy));
-  }
-  return read(topology.get(), name);
+  return read_in_child(name, kSyntheticRemedy, [&](hwloc_topology* topology) {
+    return hwloc_topology_set_synthetic(topology, text.c_str());
+  });
 }
 
 }  // namespace ft::host

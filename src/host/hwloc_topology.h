@@ -25,8 +25,9 @@ struct HwlocTopology {
 
 Result<HwlocTopology> read_host_topology();
 
-// Text of `lstopo --of xml`. Errors: no such XML, cut short, or without a NUMA node. hwloc says no
-// more than that, so there is no line number. Larger than kLargestHwlocXml is an error too.
+// Text of `lstopo --of xml`. Read in a child process, as hwloc may crash over it. Errors: no such
+// XML, cut short, or without a NUMA node. hwloc says no more than that, so there is no line number.
+// Larger than kLargestHwlocXml is an error too.
 inline constexpr std::size_t kLargestHwlocXml = 16 * 1024 * 1024;
 Result<HwlocTopology> parse_hwloc_xml(std::string_view xml, std::string_view name = "topology");
 

@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 #include <hwloc.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
+
+#include "base/fd.h"
 
 namespace ft::host {
 namespace {
@@ -87,6 +87,14 @@ TEST(HwlocTopology, SaysWhatIsWrongWithXml) {
   EXPECT_THAT(message(std::string_view("<topology\0</topology>", 21)), HasSubstr("not text"));
   EXPECT_THAT(message("<topology><<<<</topology>"), HasSubstr("hwloc does not understand it"));
   EXPECT_THAT(message(std::string(kLargestHwlocXml + 1, ' ')), HasSubstr("too large"));
+}
+
+TEST(HwlocTopology, SurvivesACrashOfHwloc) {
+  const auto xml = read_file(FT_SOURCE_DIR "/tests/fixtures/fuzz/hwloc_topology/crashes_hwloc.xml");
+  ASSERT_TRUE(xml);
+  const auto topology = parse_hwloc_xml(*xml, "machine.xml");
+  ASSERT_FALSE(topology);
+  EXPECT_THAT(topology.error().message(), HasSubstr("machine.xml: hwloc "));
 }
 
 TEST(HwlocTopology, SaysWhatIsWrongWithADescription) {
