@@ -1,6 +1,7 @@
 // Speed of the model's page allocator, and the memory it takes a simulated frame.
 #include <benchmark/benchmark.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "sim/machine/process.h"
 #include "sim/phys/memory.h"
 
 namespace {
@@ -48,6 +50,19 @@ void take_and_give(benchmark::State& state) {
 }
 BENCHMARK(take_and_give);
 
+// The same of the CPU's list alone, which a fault asks once it has chosen a zone.
+void list_take_and_give(benchmark::State& state) {
+  const auto memory = memory_of(16ULL << 30U);
+  Zone& zone = *memory->zones().back();
+  PerCpuLists& lists = zone.cpu_lists(0);
+  for (auto _ : state) {
+    const Pfn pfn = lists.take(0, MigrateType::Movable, Fragmenting::Avoided, zone.pressure());
+    lists.give_frame(pfn, MigrateType::Movable, zone.pressure());
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(list_take_and_give);
+
 // A process that touches `range` frames and then ends: refills, splits, drains, merges.
 void fill_and_empty(benchmark::State& state) {
   const auto memory = memory_of(16ULL << 30U);
@@ -81,6 +96,38 @@ void fill(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(fill)->Arg(1 << 20);
+
+// Whole faults, page tables included, on frames of this allocator: each page of a fresh mapping of
+// 1 GiB once. Tearing down is not timed.
+void small_page_faults(benchmark::State& state) {
+  using namespace ft::sim;
+  constexpr std::uint64_t kBytes = 1ULL << 30U;
+  const auto memory = memory_of(16ULL << 30U);
+  machine::Settings settings;
+  settings.layout.mmap_base = 0x7ffff7fff000;
+  settings.limits.total_ram_pages = 6ULL << 20U;
+  settings.limits.commit_limit_pages = 3ULL << 20U;
+  virt::CommitAccount committed;
+  machine::Process process(settings, *memory, committed);
+  for (auto _ : state) {
+    state.PauseTiming();
+    const std::int64_t at =
+        process.mmap(0, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, nullptr, 0);
+    FT_CHECK(at > 0);
+    const auto start = static_cast<std::uint64_t>(at);
+    const std::uint64_t before = process.faults().minor;
+    state.ResumeTiming();
+    for (std::uint64_t offset = 0; offset < kBytes; offset += 4096) {
+      benchmark::DoNotOptimize(process.touch(start + offset, fault::Access::Write));
+    }
+    state.PauseTiming();
+    FT_CHECK(process.faults().minor - before == kBytes / 4096);
+    FT_CHECK(process.munmap(start, kBytes) == 0);
+    state.ResumeTiming();
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBytes / 4096));
+}
+BENCHMARK(small_page_faults)->Unit(benchmark::kMillisecond);
 
 void huge_pages(benchmark::State& state) {
   const auto memory = memory_of(16ULL << 30U);

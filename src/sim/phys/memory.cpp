@@ -29,16 +29,7 @@ Request Memory::usual_request(unsigned order, FrameUse use) const {
   return request;
 }
 
-MaybeFrame Memory::allocate(unsigned order, FrameUse use) {
-  // What nearly every request comes to: the first zone has plenty, and the CPU has a list.
-  if (placer_) return placer_->place(*this, order, use);
-  const Pfn first = order == 0 ? allocate_at_once(use) : kNoFrame;
-  if (first == kNoFrame) [[unlikely]]
-    return allocate_by_request(order, use);
-  return first;
-}
-
-inline Pfn Memory::allocate_at_once(FrameUse use) {
+[[gnu::always_inline]] inline Pfn Memory::allocate_at_once(FrameUse use) {
   Zone& zone = *first_zone_[index_of(use)];
   const bool table = use == FrameUse::PageTable;
   if (!zone.plenty(table ? ZoneKind::Normal : ZoneKind::Movable)) return kNoFrame;
@@ -51,6 +42,15 @@ inline Pfn Memory::allocate_at_once(FrameUse use) {
   ++(first_is_local_[index_of(use)] ? zone.numa().local_node : zone.numa().other_node);
   if (zone.buddy().take_boosted()) [[unlikely]]
     pressure_->wake_kswapd(*this, zone, usual_request(0, use));
+  return first;
+}
+
+MaybeFrame Memory::allocate(unsigned order, FrameUse use) {
+  // What nearly every request comes to: the first zone has plenty, and the CPU has a list.
+  if (placer_) return placer_->place(*this, order, use);
+  const Pfn first = order == 0 ? allocate_at_once(use) : kNoFrame;
+  if (first == kNoFrame) [[unlikely]]
+    return allocate_by_request(order, use);
   return first;
 }
 
