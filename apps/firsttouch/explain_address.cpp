@@ -38,17 +38,26 @@ class LastState final : public replay::Observer {
   void at_snapshot(const replay::Step& step, const replay::Scene& scene) override {
     if (step.pid == pid_) process_ = &scene.process;
   }
-  // The model's processes live as long as the replay: looked at before it returns.
+  // The model's processes live until then, no longer.
+  void process_ends(const replay::Scene& scene) override {
+    if (scene.pid != pid_) return;
+    look_at(scene.process);
+    process_ = nullptr;
+  }
   void at_end() override {
-    if (!process_) return;
-    view_ = process_->page_table().view(address_);
-    if (const sim::virt::Vma* area = process_->find_area(address_)) area_ = *area;
+    if (process_) look_at(*process_);
   }
 
   const std::optional<sim::virt::PageView>& view() const { return view_; }
   const std::optional<sim::virt::Vma>& area() const { return area_; }
 
  private:
+  void look_at(const sim::machine::Process& process) {
+    view_ = process.page_table().view(address_);
+    area_.reset();
+    if (const sim::virt::Vma* area = process.find_area(address_)) area_ = *area;
+  }
+
   event::Pid pid_;
   std::uint64_t address_;
   const sim::machine::Process* process_ = nullptr;

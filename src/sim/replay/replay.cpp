@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <set>
 
 #include "base/text.h"
 #include "event/system_names.h"
@@ -40,12 +41,13 @@ struct Space {
 
 class Replayer {
  public:
-  Replayer(const Material& material, Observer& observer)
+  Replayer(const Material& material, Observer& observer, const ReplayOptions& options)
       : material_(material),
         trace_(material.trace),
         observer_(observer),
         threads_(trace_),
         late_(trace_, material.faults, threads_),
+        frames_(options.frames ? *options.frames : own_frames_),
         files_(trace_),
         steps_(make_timeline(trace_, material.faults, threads_)),
         done_(steps_.size(), false) {}
@@ -78,7 +80,7 @@ class Replayer {
     const Step& step = steps_[i];
     done_[i] = true;
     ++result_.steps;
-    if (step.stream == Stream::Process) return begin_child(step);
+    if (step.stream == Stream::Process) return step.ends ? end_process(step) : begin_child(step);
     if (step.stream == Stream::Snapshot && begins_process(trace_.snapshots[step.index])) {
       return begin_image(step);
     }
@@ -124,7 +126,7 @@ class Replayer {
     const auto found = spaces_.find(pid);
     if (found != spaces_.end()) return found->second.get();
     // Before its exec nothing is known, and nothing need be.
-    if (pid == 0 || has_start_.contains(pid)) return nullptr;
+    if (pid == 0 || has_start_.contains(pid) || ended_.contains(pid)) return nullptr;
     StartState start;
     start.settings = settings_of(trace_, start.estimated);
     start.resident_known = false;
@@ -188,6 +190,7 @@ class Replayer {
     const event::Process& child = trace_.processes[step.index];
     const auto parent = spaces_.find(child.parent);
     if (parent == spaces_.end() || spaces_.contains(child.pid)) return;
+    ended_.erase(child.pid);  // numbers are used again
     if (shares_memory(child)) {
       spaces_[child.pid] = parent->second;
       return;
@@ -201,6 +204,15 @@ class Replayer {
     if (!space->process) return;
     space->process->set_flush_log(&space->flushes);
     spaces_[child.pid] = std::move(space);
+  }
+
+  // What it shared with others is theirs alone from then on.
+  void end_process(const Step& step) {
+    const auto found = spaces_.find(step.pid);
+    if (found == spaces_.end()) return;
+    observer_.process_ends(scene_of(step, *found->second));
+    spaces_.erase(found);
+    ended_.insert(step.pid);
   }
 
   bool shares_memory(const event::Process& child) const {
@@ -403,9 +415,13 @@ class Replayer {
     if (file.kind() != virt::FileKind::Regular) return;
     const std::uint64_t page = area->page_of(fault.addr);
     if (page >= file.pages()) return;
-    const std::uint64_t block = fault.addr & ~(kFaultAroundBytes - 1);
-    for (std::uint64_t at = block; at < block + kFaultAroundBytes; at += kPageSize) {
-      if (!area->range.contains(at) || at == page_floor(fault.addr)) continue;
+    // The window of do_fault_around: it begins at an aligned page or with the area, and is as long
+    // either way.
+    const std::uint64_t begin = std::max(fault.addr & ~(kFaultAroundBytes - 1), area->range.start);
+    const std::uint64_t table_end = (fault.addr & ~(kHugePageSize - 1)) + kHugePageSize;
+    const std::uint64_t end = std::min({begin + kFaultAroundBytes, area->range.end, table_end});
+    for (std::uint64_t at = begin; at < end; at += kPageSize) {
+      if (at == page_floor(fault.addr)) continue;
       if (late_.faults_after(step.pid, at, fault.ts)) files_.was_late(file, area->page_of(at));
     }
     if (fault.kind == event::FaultKind::Major) {
@@ -439,12 +455,14 @@ class Replayer {
   Observer& observer_;
   ThreadTable threads_;
   LatePages late_;
-  phys::FrameStore frames_;
+  phys::FrameStore own_frames_;
+  phys::FrameSource& frames_;
   virt::CommitAccount committed_;
   FileTable files_;
   std::vector<Step> steps_;
   std::vector<bool> done_;
   std::map<event::Pid, bool> has_start_;
+  std::set<event::Pid> ended_;
   std::map<event::Pid, std::vector<std::pair<Nanoseconds, Nanoseconds>>> execs_;
   std::map<event::Pid, std::shared_ptr<Space>> spaces_;
   ReplayResult result_;
@@ -452,8 +470,8 @@ class Replayer {
 
 }  // namespace
 
-ReplayResult replay(const Material& material, Observer& observer) {
-  return Replayer(material, observer).run();
+ReplayResult replay(const Material& material, Observer& observer, const ReplayOptions& options) {
+  return Replayer(material, observer, options).run();
 }
 
 }  // namespace ft::sim::replay

@@ -78,7 +78,9 @@ class Observer {
   virtual void after_call(const Step&, const CallOutcome&, const Scene&) {}
   virtual void after_fault(const Step&, const FaultOutcome&, const Scene&) {}
   virtual void at_snapshot(const Step&, const Scene&) {}
-  // Once, behind the last step, while the processes still exist.
+  // Before a process, and all its memory, goes.
+  virtual void process_ends(const Scene&) {}
+  // Once, behind the last step, while the processes still exist that have not ended.
   virtual void at_end() {}
   // Asked after each step: true ends the replay.
   virtual bool done() const { return false; }
@@ -91,7 +93,12 @@ struct ReplayResult {
   std::vector<std::string> estimated;  // what the recording lacks and the model assumed
 };
 
+struct ReplayOptions {
+  phys::FrameSource* frames = nullptr;  // where all processes take theirs; outlives the call
+};
+
 // `material` outlives the call.
-ReplayResult replay(const Material& material, Observer& observer);
+ReplayResult replay(const Material& material, Observer& observer,
+                    const ReplayOptions& options = {});
 
 }  // namespace ft::sim::replay

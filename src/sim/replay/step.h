@@ -23,6 +23,7 @@ struct Step {
   // thread that overlaps may have come before or after.
   Nanoseconds from = 0;
   Nanoseconds to = 0;
+  bool ends = false;  // a process's end rather than its beginning
 
   // As people and `explain` count them: from 1.
   std::uint64_t number() const { return std::uint64_t{index} + 1; }

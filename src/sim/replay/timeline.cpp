@@ -83,6 +83,15 @@ std::vector<Step> make_timeline(const event::Trace& trace, std::span<const event
   }
   for (std::uint32_t i = 0; i < trace.processes.size(); ++i) {
     const event::Process& process = trace.processes[i];
+    if (process.end_ts != event::kStillThere) {
+      steps.push_back({.stream = Stream::Process,
+                       .index = i,
+                       .pid = process.pid,
+                       .tid = process.pid,
+                       .from = process.end_ts,
+                       .to = process.end_ts,
+                       .ends = true});
+    }
     if (process.parent == 0 || process.present_at_start) continue;
     steps.push_back({.stream = Stream::Process,
                      .index = i,
