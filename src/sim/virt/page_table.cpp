@@ -392,7 +392,7 @@ void PageTable::check() const {
           FT_CHECK((entry & kWritable) == 0);
           break;
         default:
-          FT_CHECK(!"an entry maps a frame that holds no page");
+          check_failed(__FILE__, __LINE__, "an entry maps a frame that holds no page");
       }
       if (frame.kind != FrameKind::Zero)
         FT_CHECK(shift == kPageShift ? frame.map_count > 0 : frame.word > 0);
