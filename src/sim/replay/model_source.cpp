@@ -29,13 +29,19 @@ std::string status_text(const machine::Process& process, event::Pid pid) {
       kib(resident.file), kib(resident.shmem), process.tables().vm_pte_bytes() / kKiB);
 }
 
+bool takes_page(fault::Kind kind) {
+  return kind == fault::Kind::AnonymousPage || kind == fault::Kind::HugeAnonymous ||
+         kind == fault::Kind::FileCopy || kind == fault::Kind::WriteProtect;
+}
+
 class Writer final : public Observer {
  public:
   Writer(const Material& material, event::EventSink& sink) : material_(material), sink_(sink) {}
 
   void after_call(const Step& step, const CallOutcome& outcome, const Scene& scene) override {
     event::Syscall call = material_.trace.syscalls[step.index];
-    if (outcome.model) call.ret = *outcome.model;
+    // Where the two chose different places, the replay went on with the recorded one.
+    if (outcome.model && !chooses_place(call)) call.ret = *outcome.model;
     sink_.on_syscall(call);
     tell_flushes(step, scene);
   }
@@ -46,8 +52,9 @@ class Writer final : public Observer {
     fault.kind = outcome.model.signalled() ? event::FaultKind::Unfinished
                  : outcome.model.major     ? event::FaultKind::Major
                                            : event::FaultKind::Minor;
-    fault.has_page = outcome.model.order != 0 && fault.has_page;
+    fault.has_page = takes_page(outcome.model.kind);
     fault.page.order = static_cast<std::uint8_t>(outcome.model.order);
+    fault.page.migratetype = 1;  // movable, as all memory of programs
     sink_.on_faults({&fault, 1});
     tell_flushes(step, scene);
   }

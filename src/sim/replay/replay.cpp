@@ -80,7 +80,8 @@ class Replayer {
     const Step& step = steps_[i];
     done_[i] = true;
     ++result_.steps;
-    if (step.stream == Stream::Process) return step.ends ? end_process(step) : begin_child(step);
+    finish_ends_before(step);
+    if (step.stream == Stream::Process) return step.ends ? begin_end(step) : begin_child(step);
     if (step.stream == Stream::Snapshot && begins_process(trace_.snapshots[step.index])) {
       return begin_image(step);
     }
@@ -206,13 +207,34 @@ class Replayer {
     spaces_[child.pid] = std::move(space);
   }
 
-  // What it shared with others is theirs alone from then on.
-  void end_process(const Step& step) {
-    const auto found = spaces_.find(step.pid);
-    if (found == spaces_.end()) return;
-    observer_.process_ends(scene_of(step, *found->second));
-    spaces_.erase(found);
-    ended_.insert(step.pid);
+  // A process's end is recorded before the kernel takes its memory apart, which lasts a while. What
+  // it shared is the others' alone afterwards: a write to such a page that took a new one says that
+  // the end was yet to come, one that took none that it had come.
+  void begin_end(const Step& step) {
+    if (spaces_.contains(step.pid)) ending_.push_back(step);
+  }
+
+  void finish_ends(Nanoseconds begun_before) {
+    for (const Step& step : ending_) {
+      if (step.from > begun_before) continue;
+      const auto found = spaces_.find(step.pid);
+      if (found == spaces_.end()) continue;
+      observer_.process_ends(scene_of(step, *found->second));
+      spaces_.erase(found);
+      ended_.insert(step.pid);
+    }
+    std::erase_if(ending_, [&](const Step& step) { return step.from <= begun_before; });
+  }
+
+  void finish_ends_before(const Step& step) {
+    if (ending_.empty()) return;
+    finish_ends(step.from - kLongestEnd);
+    if (step.stream != Stream::Fault) return;
+    constexpr std::uint32_t kWriteToProtected = event::kFaultProtection | event::kFaultWrite;
+    const event::Fault& fault = material_.faults[step.index];
+    const bool took_none =
+        (fault.error_code & kWriteToProtected) == kWriteToProtected && !fault.has_page;
+    if (took_none) finish_ends(step.from);
   }
 
   bool shares_memory(const event::Process& child) const {
@@ -448,6 +470,7 @@ class Replayer {
   // A fault is recorded as begun some time after the processor found no entry: the trap, an
   // interrupt or another guest may lie between.
   static constexpr Nanoseconds kTrapTime = 50'000;
+  static constexpr Nanoseconds kLongestEnd = 5'000'000;
   static constexpr Nanoseconds kLongestCall = 100'000'000;
 
   const Material& material_;
@@ -462,6 +485,7 @@ class Replayer {
   std::vector<Step> steps_;
   std::vector<bool> done_;
   std::map<event::Pid, bool> has_start_;
+  std::vector<Step> ending_;
   std::set<event::Pid> ended_;
   std::map<event::Pid, std::vector<std::pair<Nanoseconds, Nanoseconds>>> execs_;
   std::map<event::Pid, std::shared_ptr<Space>> spaces_;
