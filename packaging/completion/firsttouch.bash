@@ -1,6 +1,6 @@
 # bash completion for firsttouch; needs nothing but bash itself.
 
-_firsttouch_commands="record report import query check explain validate doctor"
+_firsttouch_commands="record report import query check explain validate replay doctor"
 
 # The options of a command.
 _firsttouch_options() {
@@ -10,6 +10,7 @@ _firsttouch_options() {
     import) echo "-h --help" ;;
     "import strace") echo "-o --output --strict -h --help" ;;
     check | validate) echo "--format --most -h --help" ;;
+    replay) echo "--set --jvm --sweep --core --format -o --output -h --help" ;;
     explain) echo "--entry --level --kernel -p --pid --format -h --help" ;;
     query | doctor) echo "--format -h --help" ;;
     *) echo "-h --help --version" ;;
@@ -24,6 +25,9 @@ _firsttouch_values() {
     "record --stacks") echo "fp dwarf" ;;
     "record --snapshots") echo "light full" ;;
     "record --duration" | "record --ring-size" | "report --top" | "check --most" | "validate --most" | "explain --entry") echo "any" ;;
+    "replay --set") echo "thp= thp.64kB= thp.2048kB= thp.zero_page= kernel= populate=heap" ;;
+    "replay --jvm") echo "-Xms -XX:+UseTransparentHugePages -XX:+AlwaysPreTouch" ;;
+    "replay --sweep" | "replay --core") echo "any" ;;
     "explain --level") echo "pte pmd pud p4d pgd" ;;
     "explain --kernel") echo "6.1 6.12 6.18" ;;
     "explain -p" | "explain --pid") echo "pid" ;;
@@ -32,7 +36,7 @@ _firsttouch_values() {
     "report --format") echo "text json csv strace" ;;
     "report --table") echo "subsystems syscalls calls faults threads phases reconcile" ;;
     "query --format") echo "table csv json" ;;
-    "check --format" | "explain --format" | "validate --format" | "doctor --format")
+    "check --format" | "explain --format" | "validate --format" | "replay --format" | "doctor --format")
       echo "text json" ;;
     *" -o" | *" --output") echo "file" ;;
   esac
@@ -138,7 +142,7 @@ _firsttouch() {
     case $command in
       record) _firsttouch_target "$COMP_CWORD" ;;
       "import strace") _firsttouch_value file ;;
-      report | query | check | validate) ((_firsttouch_at)) || _firsttouch_recordings ;;
+      report | query | check | validate | replay) ((_firsttouch_at)) || _firsttouch_recordings ;;
       explain)
         if ((_firsttouch_at)); then
           _firsttouch_recordings

@@ -1,0 +1,44 @@
+// What `replay` prints: figures side by side, and tables of scenarios.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "sim/tlb/geometry.h"
+#include "sim/whatif/prediction.h"
+
+namespace ft::app::what_if {
+
+using sim::whatif::Figures;
+using sim::whatif::Prediction;
+
+// One line of a table of figures.
+struct Row {
+  std::string key;    // "order_9", for programs
+  std::string title;  // "huge pages (order 9)"
+  std::uint64_t before = 0;
+  std::uint64_t after = 0;
+  bool bytes = false;
+  bool detail = false;  // part of the line above
+  bool estimated = false;
+};
+
+std::vector<Row> rows_of(const Figures& before, const Prediction& prediction,
+                         const sim::tlb::Geometry& core);
+
+std::string as_text(const Figures& before, const Prediction& prediction,
+                    const sim::tlb::Geometry& core);
+nlohmann::ordered_json as_json(const Figures& before, const Prediction& prediction,
+                               const sim::tlb::Geometry& core);
+
+// A scenario of a sweep: what was set, and what came of it.
+struct SweepLine {
+  std::vector<std::string> values;  // in the order of the keys
+  Prediction prediction;
+};
+std::string sweep_text(const std::vector<std::string>& keys, const std::vector<SweepLine>& lines);
+nlohmann::ordered_json sweep_json(const std::vector<std::string>& keys,
+                                  const std::vector<SweepLine>& lines);
+
+}  // namespace ft::app::what_if

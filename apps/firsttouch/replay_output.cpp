@@ -1,0 +1,272 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "replay.h"
+
+namespace ft::app::what_if {
+
+namespace {
+
+namespace whatif = sim::whatif;
+using Json = nlohmann::ordered_json;
+
+std::string value_text(const Row& row, std::uint64_t value) {
+  return row.bytes ? human_bytes(value) : grouped(value);
+}
+
+std::string change_text(const Row& row) {
+  if (row.before == row.after) return "";
+  const bool more = row.after > row.before;
+  const std::uint64_t difference = more ? row.after - row.before : row.before - row.after;
+  return (more ? "+" : "-") + value_text(row, difference);
+}
+
+bool about_files(sim::fault::Kind kind) {
+  using sim::fault::Kind;
+  return kind == Kind::FileRead || kind == Kind::FileCopy || kind == Kind::FileShared;
+}
+
+class RowMaker {
+ public:
+  RowMaker(const Figures& before, const Prediction& prediction)
+      : before_(before), after_(prediction.figures), estimated_(prediction.estimated) {}
+
+  template <typename Get>
+  void count(std::string key, std::string title, Get get) {
+    add({.key = std::move(key), .title = std::move(title)}, get);
+  }
+  template <typename Get>
+  void bytes(std::string key, std::string title, Get get) {
+    add({.key = std::move(key), .title = std::move(title), .bytes = true}, get);
+  }
+  // A part of the line before: left out where it is 0 on both sides.
+  template <typename Get>
+  void part(std::string key, std::string title, bool estimated, Get get) {
+    if (get(before_) == 0 && get(after_) == 0) return;
+    add({.key = std::move(key), .title = std::move(title), .detail = true, .estimated = estimated},
+        get);
+  }
+
+  std::vector<Row> take() { return std::move(rows_); }
+
+ private:
+  template <typename Get>
+  void add(Row row, Get get) {
+    row.before = get(before_);
+    row.after = get(after_);
+    row.estimated = row.estimated || estimated_;
+    rows_.push_back(std::move(row));
+  }
+
+  const Figures& before_;
+  const Figures& after_;
+  bool estimated_;
+  std::vector<Row> rows_;
+};
+
+void add_faults(RowMaker& rows) {
+  rows.count("faults", "page faults", [](const Figures& f) { return f.fault_count(); });
+  for (std::size_t i = 0; i < whatif::kFaultKinds; ++i) {
+    const auto kind = static_cast<sim::fault::Kind>(i);
+    rows.part(fmt::format("faults.{}", whatif::name_of(kind)), std::string(whatif::title_of(kind)),
+              about_files(kind), [i](const Figures& f) { return f.faults[i]; });
+  }
+  rows.count("kernel_faults", "pages populated by the kernel",
+             [](const Figures& f) { return f.kernel_faults; });
+}
+
+void add_allocations(RowMaker& rows) {
+  for (unsigned order = 0; order < whatif::kMostOrders; ++order) {
+    const auto blocks = [order](const Figures& f) { return f.pages_by_order[order]; };
+    const std::string title =
+        fmt::format("blocks of {} (order {})", human_bytes(kPageSize << order), order);
+    const std::string key = fmt::format("order_{}", order);
+    if (order == 0 || order == sim::phys::kHugeOrder) {
+      rows.count(key, title, blocks);
+    } else {
+      rows.part(key, title, false, blocks);
+    }
+  }
+  rows.count("table_pages", "page tables made", [](const Figures& f) { return f.table_pages; });
+}
+
+void add_sizes(RowMaker& rows) {
+  rows.bytes("page_table_bytes", "page tables at the end",
+             [](const Figures& f) { return f.page_table_bytes; });
+  rows.bytes("resident_bytes", "resident at the end",
+             [](const Figures& f) { return f.resident_bytes(); });
+  rows.bytes("resident_peak_bytes", "resident, most",
+             [](const Figures& f) { return f.resident_peak_bytes; });
+  rows.bytes("anonymous_bytes", "resident and anonymous",
+             [](const Figures& f) { return f.resident.anonymous * kPageSize; });
+  rows.bytes("bloat_bytes", "resident, never touched",
+             [](const Figures& f) { return f.bloat_bytes(); });
+}
+
+void add_tlb(RowMaker& rows, const sim::tlb::Geometry& core) {
+  rows.count("translations_4k", "translations of 4 KiB",
+             [](const Figures& f) { return f.translations[0]; });
+  rows.count("translations_2m", "translations of 2 MiB",
+             [](const Figures& f) { return f.translations[1]; });
+  rows.bytes("tlb_reach_bytes", fmt::format("second-level TLB reach ({})", core.name),
+             [&](const Figures& f) { return whatif::tlb_reach(f, core); });
+  rows.count("flushes_full", "TLB flushes, full", [](const Figures& f) { return f.flushes_full; });
+  rows.count("flushes_ranged", "TLB flushes, ranged",
+             [](const Figures& f) { return f.flushes_ranged; });
+}
+
+std::string notes_text(const Prediction& prediction) {
+  if (prediction.notes.empty() && prediction.figures.estimated.empty()) return "";
+  std::string text = "\nAssumed, or not known:\n";
+  for (const std::string& note : prediction.notes) text += fmt::format("  {}\n", printable(note));
+  for (const std::string& note : prediction.figures.estimated) {
+    text += fmt::format("  {}\n", printable(note));
+  }
+  return text;
+}
+
+struct PartPair {
+  whatif::PartFigures before;
+  whatif::PartFigures after;
+};
+
+// By what is resident after, largest first.
+std::vector<std::pair<sim::whatif::PartFigures, PartPair>> pairs_of(const Figures& before,
+                                                                    const Figures& after) {
+  std::map<jvm::Subsystem, PartPair> by_part;
+  for (const whatif::PartFigures& part : before.parts) by_part[part.part].before = part;
+  for (const whatif::PartFigures& part : after.parts) by_part[part.part].after = part;
+  std::vector<std::pair<whatif::PartFigures, PartPair>> pairs;
+  for (const auto& [part, pair] : by_part) pairs.push_back({{.part = part}, pair});
+  std::ranges::stable_sort(pairs, std::ranges::greater{}, [](const auto& entry) {
+    return std::max(entry.second.after.resident_bytes, entry.second.before.resident_bytes);
+  });
+  return pairs;
+}
+
+std::string parts_text(const Figures& before, const Figures& after) {
+  std::string text = fmt::format("\n{:<26}{:>12}{:>12}{:>12}{:>14}\n", "part", "recorded",
+                                 "predicted", "of it huge", "never touched");
+  for (const auto& [key, pair] : pairs_of(before, after)) {
+    text +=
+        fmt::format("{:<26}{:>12}{:>12}{:>12}{:>14}\n", jvm::name_of(key.part),
+                    human_bytes(pair.before.resident_bytes), human_bytes(pair.after.resident_bytes),
+                    human_bytes(pair.after.huge_bytes), human_bytes(pair.after.bloat_bytes));
+  }
+  return text;
+}
+
+Json part_json(const whatif::PartFigures& part) {
+  return {{"resident_bytes", part.resident_bytes},
+          {"huge_bytes", part.huge_bytes},
+          {"bloat_bytes", part.bloat_bytes}};
+}
+
+Json notes_json(const Prediction& prediction) {
+  Json notes = Json::array();
+  for (const std::string& note : prediction.notes) notes.push_back(note);
+  for (const std::string& note : prediction.figures.estimated) notes.push_back(note);
+  return notes;
+}
+
+}  // namespace
+
+std::vector<Row> rows_of(const Figures& before, const Prediction& prediction,
+                         const sim::tlb::Geometry& core) {
+  RowMaker rows(before, prediction);
+  add_faults(rows);
+  add_allocations(rows);
+  add_sizes(rows);
+  add_tlb(rows, core);
+  return rows.take();
+}
+
+std::string as_text(const Figures& before, const Prediction& prediction,
+                    const sim::tlb::Geometry& core) {
+  std::string text =
+      fmt::format("{:<44}{:>12}{:>12}{:>12}\n", "", "recorded", "predicted", "change");
+  for (const Row& row : rows_of(before, prediction, core)) {
+    text += fmt::format("{:<44}{:>12}{:>12}{:>12}  {}\n", (row.detail ? "  " : "") + row.title,
+                        value_text(row, row.before), value_text(row, row.after), change_text(row),
+                        row.estimated ? "estimated" : "exact");
+  }
+  return text + parts_text(before, prediction.figures) + notes_text(prediction);
+}
+
+Json as_json(const Figures& before, const Prediction& prediction, const sim::tlb::Geometry& core) {
+  Json root;
+  root["format"] = 1;
+  root["core"] = core.name;
+  root["figures"] = Json::object();
+  for (const Row& row : rows_of(before, prediction, core)) {
+    root["figures"][row.key] = {
+        {"recorded", row.before}, {"predicted", row.after}, {"estimated", row.estimated}};
+  }
+  root["subsystems"] = Json::array();
+  for (const auto& [key, pair] : pairs_of(before, prediction.figures)) {
+    root["subsystems"].push_back({{"name", std::string(jvm::name_of(key.part))},
+                                  {"recorded", part_json(pair.before)},
+                                  {"predicted", part_json(pair.after)}});
+  }
+  root["notes"] = notes_json(prediction);
+  return root;
+}
+
+std::string sweep_text(const std::vector<std::string>& keys, const std::vector<SweepLine>& lines) {
+  std::string text;
+  std::vector<std::size_t> widths;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    std::size_t width = keys[i].size();
+    for (const SweepLine& line : lines) width = std::max(width, line.values[i].size());
+    widths.push_back(width + 2);
+    text += fmt::format("{:<{}}", printable(keys[i]), widths[i]);
+  }
+  text += fmt::format("{:>10}{:>10}{:>8}{:>12}{:>12}{:>12}{:>9}\n", "faults", "order 0", "order 9",
+                      "tables", "resident", "untouched", "flushes");
+  for (const SweepLine& line : lines) {
+    const Figures& figures = line.prediction.figures;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      text += fmt::format("{:<{}}", printable(line.values[i]), widths[i]);
+    }
+    text += fmt::format(
+        "{:>10}{:>10}{:>8}{:>12}{:>12}{:>12}{:>9}\n", grouped(figures.fault_count()),
+        grouped(figures.pages_by_order[0]), grouped(figures.pages_by_order[sim::phys::kHugeOrder]),
+        human_bytes(figures.page_table_bytes), human_bytes(figures.resident_bytes()),
+        human_bytes(figures.bloat_bytes()), grouped(figures.flushes_full + figures.flushes_ranged));
+  }
+  Prediction all;
+  for (const SweepLine& line : lines) {
+    for (const std::string& note : line.prediction.notes) {
+      if (std::ranges::find(all.notes, note) == all.notes.end()) all.notes.push_back(note);
+    }
+  }
+  return text + notes_text(all);
+}
+
+Json sweep_json(const std::vector<std::string>& keys, const std::vector<SweepLine>& lines) {
+  Json root;
+  root["format"] = 1;
+  root["keys"] = keys;
+  root["rows"] = Json::array();
+  for (const SweepLine& line : lines) {
+    const Figures& figures = line.prediction.figures;
+    root["rows"].push_back({{"values", line.values},
+                            {"faults", figures.fault_count()},
+                            {"kernel_faults", figures.kernel_faults},
+                            {"pages_by_order", figures.pages_by_order},
+                            {"page_table_bytes", figures.page_table_bytes},
+                            {"resident_bytes", figures.resident_bytes()},
+                            {"bloat_bytes", figures.bloat_bytes()},
+                            {"translations", figures.translations},
+                            {"flushes_full", figures.flushes_full},
+                            {"flushes_ranged", figures.flushes_ranged},
+                            {"estimated", line.prediction.estimated},
+                            {"notes", notes_json(line.prediction)}});
+  }
+  return root;
+}
+
+}  // namespace ft::app::what_if

@@ -1,0 +1,206 @@
+#include <sys/mman.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "sim/whatif/jvm_changes.h"
+#include "sim/whatif/jvm_view.h"
+
+namespace ft::sim::whatif {
+
+namespace {
+
+using jvm::Subsystem;
+
+constexpr const char* kWhat = "-Xms";
+constexpr std::uint64_t kArenaBytes = 64 * kMiB;  // HEAP_MAX_SIZE of glibc
+
+// What each further region costs in the C heap, measured from 64 to 1024 regions: JDK 17's
+// HeapRegion with its remembered set's tables, JDK 25's without them.
+constexpr std::uint64_t kRegionCost17 = 4766;
+constexpr std::uint64_t kRegionCost25 = 640;
+
+struct Growth {
+  AddressRange table;  // the reservation
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;  // bytes committed
+  std::size_t commit = 0;
+};
+
+class HeapGrowth {
+ public:
+  HeapGrowth(Draft& draft, JvmView view, std::uint64_t bytes)
+      : draft_(draft),
+        view_(std::move(view)),
+        bytes_(bytes),
+        old_regions_(view_.initial_bytes / view_.region_bytes),
+        new_regions_(bytes / view_.region_bytes) {}
+
+  Result<void> apply(Notes& notes) {
+    FT_TRY_VOID(nothing_resized_it());
+    for (const Structure& table : view_.side_tables) grow_table(table);
+    for (const Structure& other : view_.others) grow_per_region(other);
+    move_young_regions(notes);
+    grow_c_heap(notes);
+    resize(draft_.calls()[view_.initial_commit], bytes_);
+    return {};
+  }
+
+ private:
+  static void resize(Call& call, std::uint64_t bytes) { call.event.args[1] = bytes; }
+
+  Result<void> nothing_resized_it() const {
+    const AddressRange grown = AddressRange::of_size(view_.heap.range.start, bytes_);
+    for (std::size_t i = view_.initial_commit + 1; i < draft_.calls().size(); ++i) {
+      const Call& call = draft_.calls()[i];
+      const bool fixed =
+          call.event.number == event::SyscallNumber::Mmap && (call.event.flags() & MAP_FIXED) != 0;
+      if (call.event.pid != view_.pid || !fixed || !grown.overlaps(call.range())) continue;
+      return fail(kWhat,
+                  fmt::format("the recorded JVM changed its heap at {} while it ran",
+                              hex(call.range().start)),
+                  "record a shorter run, or one with another -Xms");
+    }
+    return {};
+  }
+
+  // The first commit behind the heap's own, at the table's beginning.
+  std::optional<Growth> growth_of(const Structure& table) const {
+    const std::vector<Call>& calls = draft_.calls();
+    for (std::size_t i = view_.initial_commit + 1; i < calls.size(); ++i) {
+      if (!calls[i].commits() || calls[i].range().start != table.range.start) continue;
+      const std::uint64_t from = calls[i].range().size();
+      const std::uint64_t to = page_ceil(from * new_regions_ / old_regions_);
+      return Growth{table.range, from, std::min(to, table.range.size()), i};
+    }
+    return std::nullopt;
+  }
+
+  void grow_table(const Structure& table) {
+    const std::optional<Growth> growth = growth_of(table);
+    if (!growth) return;
+    resize(draft_.calls()[growth->commit], growth->to);
+    repeat_pattern(*growth);
+  }
+
+  // A table has the same number of bytes for each region. What is touched for nearly every region
+  // is touched for the new ones too; what is touched for a few belongs to what they hold.
+  void repeat_pattern(const Growth& growth) {
+    const std::uint64_t slice =
+        std::max<std::uint64_t>(growth.from / old_regions_ / kPageSize, 1) * kPageSize;
+    const std::uint64_t slices = growth.from / slice;
+    const AddressRange old = AddressRange::of_size(growth.table.start, slices * slice);
+    std::map<std::uint64_t, std::vector<Touch>> by_offset;  // within its slice
+    for (const Touch& touch : draft_.touches()) {
+      if (touch.pid != view_.pid || !old.contains(touch.event.addr)) continue;
+      by_offset[page_floor(touch.event.addr - old.start) % slice].push_back(touch);
+    }
+    for (const auto& [offset, touches] : by_offset) {
+      if (touches.size() * 10 < slices * 9) continue;
+      for (std::uint64_t at = growth.from; at + slice <= growth.to; at += slice) {
+        draft_.add_touch(touches.back(), growth.table.start + at + offset);
+      }
+    }
+  }
+
+  // G1FromCardCache: committed whole, and cleared from its beginning as far as there are regions.
+  void grow_per_region(const Structure& other) {
+    const std::uint64_t each = view_.card_cache_bytes_per_region(other);
+    if (each == 0) return;
+    const std::vector<std::uint64_t> pages =
+        draft_.pages_touched(view_.pid, other.range, draft_.calls()[other.call].event.ts);
+    std::uint64_t run = 0;
+    while (run < pages.size() && pages[run] == other.range.start + run * kPageSize) ++run;
+    if (run * kPageSize < old_regions_ * each) return;
+    const std::uint64_t more = (new_regions_ - old_regions_) * each;
+    const Call& commit = last_commit_of(other);
+    const std::uint64_t from = other.range.start + run * kPageSize;
+    draft_.add_touches(commit, {from, std::min(from + more, other.range.end)});
+  }
+
+  const Call& last_commit_of(const Structure& structure) const {
+    const Call* found = &draft_.calls()[structure.call];
+    for (const Call& call : draft_.calls()) {
+      if (call.commits() && structure.range.contains(call.range())) found = &call;
+    }
+    return *found;
+  }
+
+  // Young regions are taken from the end, old and humongous ones from the beginning: what lies
+  // between the two was never touched.
+  void move_young_regions(Notes& notes) {
+    const AddressRange heap = AddressRange::of_size(view_.heap.range.start, view_.initial_bytes);
+    const Nanoseconds since = draft_.calls()[view_.initial_commit].event.ts;
+    std::vector<bool> used(old_regions_, false);
+    for (const std::uint64_t page : draft_.pages_touched(view_.pid, heap, since)) {
+      used[(page - heap.start) / view_.region_bytes] = true;
+    }
+    std::uint64_t first_young = old_regions_;
+    while (first_young > 0 && used[first_young - 1]) --first_young;
+    if (first_young == 0) {
+      notes.emplace_back(
+          "-Xms: the recorded heap was used to its beginning; with a larger one the "
+          "collector would have run later, which is not known");
+    }
+    const AddressRange young{heap.start + first_young * view_.region_bytes, heap.end};
+    const std::uint64_t shift = bytes_ - view_.initial_bytes;
+    draft_.relocate(view_.pid, since + 1, [&](std::uint64_t address) {
+      return young.contains(address) ? address + shift : address;
+    });
+  }
+
+  void grow_c_heap(Notes& notes) {
+    const Call& commit = draft_.calls()[view_.initial_commit];
+    const std::uint64_t cost = view_.newer ? kRegionCost25 : kRegionCost17;
+    const std::uint64_t bytes = page_floor((new_regions_ - old_regions_) * cost);
+    const auto arena = std::ranges::find_if(draft_.touches(), [&](const Touch& touch) {
+      return touch.owner == Subsystem::CHeap && touch.event.tid == commit.event.tid &&
+             touch.event.ts > commit.event.ts && touch.event.addr % kArenaBytes < kArenaBytes / 2 &&
+             touch.event.addr > view_.heap.range.end;
+    });
+    if (arena == draft_.touches().end() || bytes >= kArenaBytes / 2) {
+      notes.emplace_back("-Xms: the memory the collector takes for more regions is not counted");
+      return;
+    }
+    // At the end of the arena, where the recorded calls do not come.
+    const std::uint64_t end = (arena->event.addr | (kArenaBytes - 1)) + 1;
+    Call place = commit;
+    place.owner = Subsystem::CHeap;
+    draft_.add_call(place, event::SyscallNumber::Mprotect, {end - bytes, end},
+                    PROT_READ | PROT_WRITE);
+    draft_.add_touches(place, {end - bytes, end});
+  }
+
+  Draft& draft_;
+  JvmView view_;
+  std::uint64_t bytes_;
+  std::uint64_t old_regions_;
+  std::uint64_t new_regions_;
+};
+
+}  // namespace
+
+Result<void> set_initial_heap(Draft& draft, std::uint64_t bytes, Notes& notes) {
+  JvmView view = FT_TRY(JvmView::of(draft));
+  const std::uint64_t region = view.region_bytes;
+  if (bytes > view.heap.range.size()) {
+    return fail(kWhat,
+                fmt::format("{} is more than the maximum heap, {}", human_bytes(bytes),
+                            human_bytes(view.heap.range.size())),
+                "record with a larger -Xmx");
+  }
+  const std::uint64_t whole = (bytes + region - 1) / region * region;
+  if (whole < view.initial_bytes || view.initial_bytes < region) {
+    return fail(kWhat,
+                fmt::format("{} is less than what was recorded, {}", human_bytes(bytes),
+                            human_bytes(view.initial_bytes)),
+                "record with a smaller -Xms");
+  }
+  if (whole == view.initial_bytes) return {};
+  return HeapGrowth(draft, std::move(view), whole).apply(notes);
+}
+
+}  // namespace ft::sim::whatif

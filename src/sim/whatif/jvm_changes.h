@@ -1,0 +1,35 @@
+// What single JVM flags change in the JVM's own calls and touches. Each is a transformation of a
+// draft; they are applied in this order, whatever the order on the command line.
+//
+// What each does was found by recording starts with and without it and comparing: G1, JDK 17.0.15
+// and 25.0.3. docs/what-if.md tells it call by call.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "sim/whatif/draft.h"
+
+namespace ft::sim::whatif {
+
+using Notes = std::vector<std::string>;  // sentences for the user: what was assumed
+
+// -Xms: the heap and its side tables are committed further; young regions are taken from the end of
+// what is committed; each region costs the collector some memory. Errors: less than was recorded,
+// more than was reserved, a heap that was resized while it ran.
+Result<void> set_initial_heap(Draft& draft, std::uint64_t bytes, Notes& notes);
+
+// -XX:+UseTransparentHugePages: the heap, side tables and code of 2 MiB and more are committed in
+// whole huge pages and advised.
+Result<void> use_transparent_huge_pages(Draft& draft, Notes& notes);
+
+// -XX:+AlwaysPreTouch: every page is written to when it is committed. `advised`: with transparent
+// huge pages as well, for which JDK 25 asks the kernel to populate.
+Result<void> touch_when_committed(Draft& draft, bool advised, Notes& notes);
+
+// MAP_POPULATE in every call that commits heap: no flag of HotSpot, but what a JVM could do.
+Result<void> populate_heap(Draft& draft, Notes& notes);
+
+}  // namespace ft::sim::whatif
