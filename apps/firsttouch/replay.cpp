@@ -180,10 +180,11 @@ Result<void> write_recording(const replay::Material& material, const whatif::Sce
                              const std::string& path) {
   whatif::Notes notes;
   replay::Material changed = FT_TRY(whatif::changed(material, scenario, parts_of, notes));
-  // What the kernel counted was of the other run.
+  // What the kernel counted was of the other run; the model has no breakpoints in it.
   std::erase_if(changed.trace.meta, [](const auto& entry) {
-    return entry.first.starts_with("blind.") || entry.first == "target.minflt" ||
-           entry.first == "target.majflt" || entry.first == "target.maxrss_kb";
+    return entry.first.starts_with("blind.") || entry.first.starts_with("probe.uprobe.") ||
+           entry.first == "target.minflt" || entry.first == "target.majflt" ||
+           entry.first == "target.maxrss_kb";
   });
   replay::ModelSource model = replay::ModelSource::make(changed);
   const std::unique_ptr<recording::Writer> writer =
