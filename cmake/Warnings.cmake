@@ -7,6 +7,12 @@ target_compile_options(ft_options INTERFACE
   # Designated initializers that leave out members with a default are our idiom.
   -Wno-missing-field-initializers
   -Werror -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # ccache asks for it.
+  target_compile_options(ft_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+else()
+  set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # libstdc++ 12's own stable_sort uses what it has itself marked deprecated.
   target_compile_options(ft_options INTERFACE -Wno-deprecated-declarations)
@@ -17,7 +23,5 @@ if(FT_SANITIZE)
   target_link_options(ft_options INTERFACE -fsanitize=${FT_SANITIZE})
 endif()
 if(FT_FUZZ)
-  target_compile_options(ft_options INTERFACE -fsanitize=fuzzer-no-link,address,undefined
-                                              -fno-sanitize-recover=all)
-  target_link_options(ft_options INTERFACE -fsanitize=address,undefined)
+  target_compile_options(ft_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
