@@ -1,6 +1,6 @@
-#include <algorithm>
+#include "sim/replay/material.h"
 
-#include "sim/replay/replay.h"
+#include <algorithm>
 
 namespace ft::sim::replay {
 

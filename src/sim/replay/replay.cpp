@@ -29,6 +29,8 @@ struct Space {
   bool resident_known = true;
   bool mmap_base_known = true;
   tlb::FlushLog flushes;
+  // Held by all that came out of one image by fork: they may share pages.
+  std::shared_ptr<const int> family = std::make_shared<const int>(0);
   // The faults served last, for those that lost a race to them.
   struct Served {
     Step step;
@@ -117,6 +119,7 @@ class Replayer {
             .start_known = space.start_known,
             .resident_known = space.resident_known,
             .mmap_base_known = space.mmap_base_known,
+            .forked = space.family.use_count() > 1,
             .flushes = space.flushes.flushes(),
             .files = &files_};
   }
@@ -154,7 +157,7 @@ class Replayer {
 
   void begin_image(const Step& step) {
     const event::Snapshot& snapshot = trace_.snapshots[step.index];
-    auto start = start_from(trace_, snapshot, files_);
+    auto start = start_from(material_, snapshot, threads_, files_);
     if (!start) {
       result_.contradictions.push_back(
           {Stream::Snapshot, step.number(), snapshot.ts, start.error().message()});
@@ -201,6 +204,7 @@ class Replayer {
     space->resident_known = parent->second->resident_known;
     space->mmap_base_known = parent->second->mmap_base_known;
     space->process = parent->second->process->fork();
+    space->family = parent->second->family;
     parent->second->flushes.clear();
     if (!space->process) return;
     space->process->set_flush_log(&space->flushes);

@@ -21,21 +21,13 @@
 #include "event/trace.h"
 #include "sim/machine/process.h"
 #include "sim/replay/apply_call.h"
+#include "sim/replay/material.h"
 #include "sim/replay/start_state.h"
 #include "sim/replay/step.h"
 #include "sim/replay/timeline.h"
 #include "sim/tlb/flush.h"
 
 namespace ft::sim::replay {
-
-// A trace with everything large of it in memory, in order.
-struct Material {
-  event::Trace trace;
-  std::vector<event::Fault> faults;      // by ts
-  std::vector<event::TlbFlush> flushes;  // by ts
-
-  static Result<Material> load(event::EventSource& source);
-};
 
 // What is known of the address space that a step belongs to.
 struct Scene {
@@ -44,6 +36,7 @@ struct Scene {
   bool start_known = true;      // false: no snapshot at exec, its earlier areas are missing
   bool resident_known = true;   // false: attached, what was touched before is missing
   bool mmap_base_known = true;  // false: where the kernel searches was taken from its first answer
+  bool forked = false;          // true: another process may share pages copy-on-write with it
   std::span<const tlb::Flush> flushes = {};  // of this step, as if on one CPU
   const FileTable* files = nullptr;
 };

@@ -102,18 +102,40 @@ void find_break(const event::Trace& trace, const event::Snapshot& maps, StartSta
   }
 }
 
-void find_present(std::uint64_t anonymous_pages, StartState& start) {
+// Where the stack pointer stood at the program's first instruction: above the highest page of the
+// stack that was not there when it was first used. Nothing where the program used none.
+std::optional<std::uint64_t> first_stack_page(const Material& material, const event::Snapshot& maps,
+                                              const ThreadTable& threads, AddressRange stack) {
+  std::optional<std::uint64_t> page;
+  for (const event::Fault& fault : material.faults) {
+    if (!stack.contains(fault.addr) || fault.ts < maps.ts) continue;
+    if ((fault.error_code & event::kFaultProtection) != 0) continue;
+    if (threads.process_of(fault.tid, fault.ts) != maps.pid) continue;
+    page = std::max(page.value_or(0), page_floor(fault.addr) + kPageSize);
+  }
+  return page;
+}
+
+// The strings lie at the stack's top, the vectors below them after a random gap of up to two pages.
+void find_present(std::uint64_t anonymous_pages, std::optional<std::uint64_t> stack_page,
+                  StartState& start) {
   std::vector<std::uint64_t>& present = start.present;
+  const auto add = [&](std::uint64_t page) {
+    if (present.size() < anonymous_pages && std::ranges::find(present, page) == present.end()) {
+      present.push_back(page);
+    }
+  };
   for (const virt::Vma& area : start.areas) {
     const bool written = area.file && area.is_private() && (area.flags & virt::kVmWrite) != 0;
-    if (written && present.size() < anonymous_pages) present.push_back(area.range.end - kPageSize);
+    if (written) add(area.range.end - kPageSize);
   }
   const auto stack = std::ranges::find_if(start.areas, is_stack);
   if (stack == start.areas.end()) return;
-  for (std::uint64_t at = stack->range.end;
-       at > stack->range.start && present.size() < anonymous_pages;) {
+  add(stack->range.end - kPageSize);
+  if (stack_page && stack->range.contains(*stack_page)) add(*stack_page);
+  for (std::uint64_t at = stack->range.end; at > stack->range.start;) {
     at -= kPageSize;
-    present.push_back(at);
+    add(at);
   }
 }
 
@@ -187,8 +209,9 @@ machine::Settings settings_of(const event::Trace& trace, std::vector<std::string
   return settings;
 }
 
-Result<StartState> start_from(const event::Trace& trace, const event::Snapshot& maps,
-                              FileTable& files) {
+Result<StartState> start_from(const Material& material, const event::Snapshot& maps,
+                              const ThreadTable& threads, FileTable& files) {
+  const event::Trace& trace = material.trace;
   StartState start;
   start.settings = settings_of(trace, start.estimated);
   for (const host::Vma& line : FT_TRY(host::parse_maps(maps.text))) {
@@ -218,7 +241,11 @@ Result<StartState> start_from(const event::Trace& trace, const event::Snapshot& 
     return start;
   }
   if (status->effective_caps) take_capabilities(*status->effective_caps, start.settings.limits);
-  find_present(status->rss_anon.value_or(0) >> kPageShift, start);
+  std::optional<std::uint64_t> stack_page;
+  if (const auto stack = std::ranges::find_if(start.areas, is_stack); stack != start.areas.end()) {
+    stack_page = first_stack_page(material, maps, threads, stack->range);
+  }
+  find_present(status->rss_anon.value_or(0) >> kPageShift, stack_page, start);
   return start;
 }
 

@@ -10,6 +10,8 @@
 #include "host/maps.h"
 #include "sim/machine/process.h"
 #include "sim/replay/file_table.h"
+#include "sim/replay/material.h"
+#include "sim/replay/timeline.h"
 
 namespace ft::sim::replay {
 
@@ -29,9 +31,10 @@ struct StartState {
 // What is the same for all processes of a recording.
 machine::Settings settings_of(const event::Trace& trace, std::vector<std::string>& estimated);
 
-// The state that the snapshot `maps` shows. An error where it does not parse.
-Result<StartState> start_from(const event::Trace& trace, const event::Snapshot& maps,
-                              FileTable& files);
+// The state that the snapshot `maps` shows; faults say which pages of the stack were not there yet.
+// An error where it does not parse.
+Result<StartState> start_from(const Material& material, const event::Snapshot& maps,
+                              const ThreadTable& threads, FileTable& files);
 
 // An area of /proc/PID/maps as the model keeps it. The kernel's flags are those its kind of mapping
 // has; only smaps would tell them all.

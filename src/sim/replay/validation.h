@@ -23,8 +23,10 @@ enum class Aspect : std::uint8_t {
   RssAnon,
   RssFile,  // estimated: what files had in memory is not recorded
   RssShmem,
-  Flushes,       // TLB flushes, call by call and fault by fault, while the process had one thread
-  FlushesOfMany  // the same while it had several: what others flush at that time may add to them
+  // TLB flushes, call by call and fault by fault, while the process had one thread and shared pages
+  // with no other
+  Flushes,
+  FlushesOfMany  // the same while there were others, who may add to them or change who copies
 };
 
 inline constexpr std::size_t kAspectCount = 12;
