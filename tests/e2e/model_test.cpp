@@ -63,9 +63,9 @@ INSTANTIATE_TEST_SUITE_P(Jdks, JvmStart,
                          testing::Combine(testing::Values("17", "25"),
                                           testing::Values("Serial", "Parallel", "G1", "Z",
                                                           "Shenandoah", "Epsilon")),
-                         [](const auto& info) {
-                           return fmt::format("Jdk{}{}", std::get<0>(info.param),
-                                              std::get<1>(info.param));
+                         [](const auto& instance) {
+                           return fmt::format("Jdk{}{}", std::get<0>(instance.param),
+                                              std::get<1>(instance.param));
                          });
 
 class SmallProgram : public testing::TestWithParam<const char*> {};
@@ -80,7 +80,7 @@ TEST_P(SmallProgram, IsPredictedWithItsChildrenAndThreads) {
 INSTANTIATE_TEST_SUITE_P(Targets, SmallProgram,
                          testing::Values("touch_pages", "mmap_sequence", "threads_exit",
                                          "fork_children", "exec_chain"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& instance) { return std::string(instance.param); });
 
 TEST(Explain, DecodesAndEncodesEntries) {
   const Finished told = run({firsttouch(), "explain", "--entry", "0x80000001a2b3c067"});
