@@ -86,8 +86,8 @@ struct Behaviour {
   // hpage_collapse_scan_pmd.
   bool collapses_read_only_blocks = true;
 
-  // Page cache: a fault maps the whole block (folio) it meets, not only the window of fault-around or
-  // a single page (6.18), mm/filemap.c filemap_map_folio_range, mm/memory.c finish_fault.
+  // Page cache: a fault maps the whole block (folio) it meets, not only the window of fault-around
+  // or a single page (6.18), mm/filemap.c filemap_map_folio_range, mm/memory.c finish_fault.
   bool maps_whole_blocks = true;
 
   // A part of a larger anonymous block is reused by a write when no other process maps the block
