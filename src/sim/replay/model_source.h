@@ -9,9 +9,9 @@ namespace ft::sim::replay {
 
 class ModelSource final : public event::EventSource {
  public:
-  // Times, threads, files and stacks are the recording's; page allocations, samples and events of
-  // reclaim are left out, for the model of this stage makes none. Snapshots of areas and sizes are
-  // the model's, in the kernel's format.
+  // Times, threads, files, stacks and the places of mappings are the recording's; page allocations,
+  // samples and events of reclaim are left out, for the model of this stage makes none. Snapshots
+  // of areas and sizes are the model's, in the kernel's format.
   static ModelSource make(const Material& material);
 
   Result<event::Trace> trace() override { return trace_.trace(); }

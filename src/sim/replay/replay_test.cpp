@@ -272,12 +272,15 @@ TEST(Contradictions, HostileNumbersDoNoHarm) {
 TEST(ModelSource, TellsTheSameEventsWithTheModelsAnswers) {
   TraceBuilder build;
   build.exec_snapshot();
-  build.map(0x3000, kFirst - 0x10000);  // recorded wrong
+  build.map(0x3000, kFirst - 0x10000);  // not where the model would put it
+  build.call(SyscallNumber::Mprotect, {kFirst - 0x10000, 0x1000, PROT_READ | PROT_WRITE}, -12);
   build.fault(kFirst - 0x10000, kFaultUser | kFaultWrite);
   ModelSource source = ModelSource::make(build.material);
   const event::Trace trace = source.trace().value();
-  ASSERT_EQ(trace.syscalls.size(), 1U);
-  EXPECT_EQ(static_cast<std::uint64_t>(trace.syscalls[0].ret), kFirst);
+  ASSERT_EQ(trace.syscalls.size(), 2U);
+  EXPECT_EQ(static_cast<std::uint64_t>(trace.syscalls[0].ret), kFirst - 0x10000)
+      << "the place it went on with";
+  EXPECT_EQ(trace.syscalls[1].ret, 0) << "the model's answer";
   std::size_t faults = 0;
   ASSERT_TRUE(source.faults([&](auto batch) { faults += batch.size(); }));
   EXPECT_EQ(faults, 1U);
