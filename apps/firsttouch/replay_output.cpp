@@ -35,19 +35,18 @@ class RowMaker {
       : before_(before), after_(prediction.figures), estimated_(prediction.estimated) {}
 
   template <typename Get>
-  void count(std::string key, std::string title, Get get) {
-    add({.key = std::move(key), .title = std::move(title)}, get);
+  void count(const std::string& key, const std::string& title, Get get) {
+    add({.key = key, .title = title}, get);
   }
   template <typename Get>
-  void bytes(std::string key, std::string title, Get get) {
-    add({.key = std::move(key), .title = std::move(title), .bytes = true}, get);
+  void bytes(const std::string& key, const std::string& title, Get get) {
+    add({.key = key, .title = title, .bytes = true}, get);
   }
   // A part of the line before: left out where it is 0 on both sides.
   template <typename Get>
-  void part(std::string key, std::string title, bool estimated, Get get) {
+  void part(const std::string& key, const std::string& title, bool estimated, Get get) {
     if (get(before_) == 0 && get(after_) == 0) return;
-    add({.key = std::move(key), .title = std::move(title), .detail = true, .estimated = estimated},
-        get);
+    add({.key = key, .title = title, .detail = true, .estimated = estimated}, get);
   }
 
   std::vector<Row> take() { return std::move(rows_); }

@@ -63,7 +63,7 @@ void stay_on_one_processor() {
 class Session {
  public:
   Session(const Options& options, sim::machine::Settings settings)
-      : options_(options), runner_(std::move(settings)) {
+      : options_(options), runner_(settings) {
     runner_.set_checking(options.check);
   }
 
@@ -125,7 +125,7 @@ int run_session(const Options& options) {
   stay_on_one_processor();
   Result<sim::machine::Settings> settings = host_settings(options.kernel);
   if (!settings) return fail_with(settings.error());
-  const Result<Totals> totals = Session(options, std::move(*settings)).run();
+  const Result<Totals> totals = Session(options, *settings).run();
   if (!totals) return fail_with(totals.error());
   fmt::print("skipped {}\n", totals->skipped);
   fmt::print("programs {} operations {} mismatches {}\n", totals->programs, totals->operations,

@@ -243,7 +243,7 @@ ProcessState ModelWorld::state_of(const Member& member) const {
   for (const virt::Vma& vma : process.areas()) {
     Area area = area_of(vma);
     add_pages(process, area, state.pages);
-    state.areas.push_back(std::move(area));
+    state.areas.push_back(area);
   }
   const virt::VmTotals& totals = process.space().totals();
   const virt::ResidentPages resident = process.resident();

@@ -32,7 +32,7 @@ using Watcher = std::function<void(const Instruction&, const Effect& live, const
 
 class Runner {
  public:
-  explicit Runner(sim::machine::Settings settings) : settings_(std::move(settings)) {}
+  explicit Runner(sim::machine::Settings settings) : settings_(settings) {}
 
   void set_watcher(Watcher watcher) { watcher_ = std::move(watcher); }
   // Whether the model checks its own structures after every instruction. Costs.

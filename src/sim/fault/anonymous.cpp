@@ -9,7 +9,6 @@
 
 namespace ft::sim::fault {
 
-using phys::Frame;
 using phys::FrameKind;
 using phys::Pfn;
 using virt::Entry;

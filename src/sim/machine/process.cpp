@@ -21,7 +21,7 @@ using virt::Vma;
 class Process::Parts final : public virt::InvalidationSink, public virt::FileMapper {
  public:
   Parts(Settings settings, phys::FrameSource& frames, virt::CommitAccount& committed)
-      : settings_(std::move(settings)),
+      : settings_(settings),
         frames_(frames),
         committed_(committed),
         table_(frames, settings_.behaviour, settings_.layout.table_levels, narrator_) {}
@@ -210,7 +210,7 @@ class Process::Parts final : public virt::InvalidationSink, public virt::FileMap
 };
 
 Process::Process(Settings settings, phys::FrameSource& frames, virt::CommitAccount& committed)
-    : parts_(std::make_unique<Parts>(std::move(settings), frames, committed)) {
+    : parts_(std::make_unique<Parts>(settings, frames, committed)) {
   parts_->begin();
 }
 

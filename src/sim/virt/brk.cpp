@@ -17,7 +17,7 @@ constexpr VmFlags kHeapFlags =
 }  // namespace
 
 Answer AddressSpace::brk(std::uint64_t addr) {
-  const Answer unchanged{.value = static_cast<std::int64_t>(layout_.brk)};
+  Answer unchanged{.value = static_cast<std::int64_t>(layout_.brk)};
   if (addr < layout_.start_brk) return unchanged;
   // check_data_rlimit
   const std::uint64_t data = layout_.end_data - layout_.start_data;

@@ -50,13 +50,13 @@ inline constexpr VmFlags kVmLockedMask = kVmLocked | kVmLockOnFault;
 inline constexpr VmFlags kVmSticky = kVmMaybeGuard;
 
 // What decides how an area is counted (include/linux/mm.h is_exec_mapping and its like).
-inline constexpr bool counts_as_code(VmFlags flags) {
+constexpr bool counts_as_code(VmFlags flags) {
   return (flags & (kVmExec | kVmWrite | kVmGrowsDown)) == kVmExec;
 }
-inline constexpr bool counts_as_stack(VmFlags flags) {
+constexpr bool counts_as_stack(VmFlags flags) {
   return (flags & kVmGrowsDown) != 0;
 }
-inline constexpr bool counts_as_data(VmFlags flags) {
+constexpr bool counts_as_data(VmFlags flags) {
   return (flags & (kVmWrite | kVmShared | kVmGrowsDown)) == kVmWrite;
 }
 
