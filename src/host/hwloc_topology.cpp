@@ -18,6 +18,12 @@
 #include "base/check.h"
 #include "base/fd.h"
 
+#ifdef __has_feature
+#define FT_HAS_FEATURE(feature) __has_feature(feature)
+#else
+#define FT_HAS_FEATURE(feature) 0
+#endif
+
 namespace ft::host {
 
 namespace {
@@ -182,7 +188,12 @@ int child_main(int out, SetUp set_up) {
   const rlimit memory = {kMostBytes, kMostBytes};
   ::setrlimit(RLIMIT_CORE, &no_core);
   ::setrlimit(RLIMIT_CPU, &time);
+  // AddressSanitizer's own memory would not fit.
+#if !defined(__SANITIZE_ADDRESS__) && !FT_HAS_FEATURE(address_sanitizer)
   ::setrlimit(RLIMIT_DATA, &memory);
+#else
+  static_cast<void>(memory);
+#endif
   for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) ::signal(signal, SIG_DFL);
   if (const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC); null >= 0) ::dup2(null, 2);
 

@@ -264,8 +264,8 @@ TEST(ForkTest, IsRefusedWhereTheChildCannotBeCommitted) {
 }
 
 TEST(NarrationTest, SaysWhatWasDecided) {
+  path::Path path;  // outlives the space, which tells its end too
   TestSpace t;
-  path::Path path;
   t.narrator.listen(&path);
   t.map(0x600000000, 16, 0, kAnon | kMapNoReserve);
   std::string all;
