@@ -44,7 +44,7 @@ expect_among() {
   fi
 }
 
-expect "record report" re
+expect "record replay report" re
 expect "--version" --v
 expect "--table" report x.ft --ta
 expect "syscalls" report x.ft --format csv --table sy
