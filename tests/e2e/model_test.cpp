@@ -77,9 +77,11 @@ TEST_P(SmallProgram, IsPredictedWithItsChildrenAndThreads) {
   expect_all_agree(validated(path));
 }
 
+// Not fork_children: of processes that write to one shared page at once, the recording does not say
+// who came first.
 INSTANTIATE_TEST_SUITE_P(Targets, SmallProgram,
                          testing::Values("touch_pages", "mmap_sequence", "threads_exit",
-                                         "fork_children", "exec_chain"),
+                                         "exec_chain"),
                          [](const auto& instance) { return std::string(instance.param); });
 
 TEST(Explain, DecodesAndEncodesEntries) {
