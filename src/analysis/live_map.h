@@ -1,0 +1,51 @@
+// LiveMap takes the memory map of a running process, once or again and again: by subsystem and by
+// region, from /proc, from what mappings look like, and from the JVM's own data where it may be
+// read. The target is not stopped, nothing runs in it, and no page of it is touched.
+//
+// Attribution is kept from one look to the next for as long as the mappings stay the same.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "base/result.h"
+#include "host/host_files.h"
+#include "report/model/memory_map.h"
+
+namespace ft::analysis {
+
+enum class MapDetail : std::uint8_t {
+  // maps and one walk of the page tables: reserved, committed, resident, huge, swapped, tables by
+  // subsystem. No regions, no reconciliation. For looking once a second.
+  Quick,
+  // With smaps, numa_maps, smaps_rollup, status: every figure, regions, reconciliation.
+  Full,
+};
+
+struct LiveMapOptions {
+  bool read_memory = true;  // the JVM's own data and malloc's; false: by /proc and shape alone
+  bool folios = false;      // Full: sizes of folios, from pagemap and kpageflags
+};
+
+class LiveMap {
+ public:
+  // Fails, in words for the user, where the process does not exist, is a kernel thread, is gone, or
+  // may not be looked at.
+  static Result<LiveMap> open(pid_t pid, const LiveMapOptions& options = {},
+                              host::HostFiles files = host::HostFiles());
+  LiveMap(LiveMap&&) noexcept;
+  LiveMap& operator=(LiveMap&&) noexcept;
+  ~LiveMap();
+
+  // Fails where the process has ended meanwhile (what: "process N", why: "has ended").
+  Result<report::model::MemoryMap> take(MapDetail detail);
+
+ private:
+  struct State;
+  explicit LiveMap(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ft::analysis
