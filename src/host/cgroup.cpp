@@ -34,12 +34,6 @@ bool has_word(std::string_view list, std::string_view word) {
   return std::ranges::find(words, word) != words.end();
 }
 
-struct Place {
-  unsigned version = 0;
-  std::string mount_point;
-  std::string folder;
-};
-
 std::string folder_below(const Mount& mount, std::string_view path) {
   // Inside a container the mount may show only a part of the hierarchy.
   if (mount.root != "/") {
@@ -53,29 +47,6 @@ std::string folder_below(const Mount& mount, std::string_view path) {
   return mount.mount_point + std::string(path);
 }
 
-Result<Place> find_place(const HostFiles& files, const std::string& pid) {
-  const std::string cgroup_file = "/proc/" + pid + "/cgroup";
-  const std::string membership_text = FT_TRY(files.read(cgroup_file));
-  const auto memberships = FT_TRY(parse_cgroup(membership_text, cgroup_file));
-  const std::string mount_text = FT_TRY(files.read("/proc/self/mountinfo"));
-  const auto mounts = FT_TRY(parse_mountinfo(mount_text, "/proc/self/mountinfo"));
-
-  const auto v1 = std::ranges::find_if(memberships, [](const CgroupMembership& membership) {
-    return std::ranges::find(membership.controllers, "memory") != membership.controllers.end();
-  });
-  const auto v2 = std::ranges::find(memberships, 0U, &CgroupMembership::hierarchy);
-  for (const Mount& mount : mounts) {
-    if (v1 != memberships.end() && mount.fs_type == "cgroup" &&
-        has_word(mount.super_options, "memory")) {
-      return Place{1, mount.mount_point, folder_below(mount, v1->path)};
-    }
-    if (v1 == memberships.end() && v2 != memberships.end() && mount.fs_type == "cgroup2") {
-      return Place{2, mount.mount_point, folder_below(mount, v2->path)};
-    }
-  }
-  return fail(cgroup_file, "no memory controller is mounted");
-}
-
 std::optional<std::uint64_t> read_limit(const HostFiles& files, const std::string& file) {
   const std::optional<std::string> text = files.text(file);
   if (!text) return std::nullopt;
@@ -83,7 +54,7 @@ std::optional<std::uint64_t> read_limit(const HostFiles& files, const std::strin
   return limit ? *limit : std::nullopt;
 }
 
-std::optional<std::uint64_t> tightest(const HostFiles& files, const Place& place,
+std::optional<std::uint64_t> tightest(const HostFiles& files, const MemoryCgroupPlace& place,
                                       std::string_view file) {
   std::optional<std::uint64_t> least;
   std::string folder = place.folder;
@@ -161,8 +132,31 @@ Result<std::optional<std::uint64_t>> parse_memory_limit(std::string_view text,
   return std::optional<std::uint64_t>{*bytes};
 }
 
+Result<MemoryCgroupPlace> find_memory_cgroup(const HostFiles& files, const std::string& pid) {
+  const std::string cgroup_file = "/proc/" + pid + "/cgroup";
+  const std::string membership_text = FT_TRY(files.read(cgroup_file));
+  const auto memberships = FT_TRY(parse_cgroup(membership_text, cgroup_file));
+  const std::string mount_text = FT_TRY(files.read("/proc/self/mountinfo"));
+  const auto mounts = FT_TRY(parse_mountinfo(mount_text, "/proc/self/mountinfo"));
+
+  const auto v1 = std::ranges::find_if(memberships, [](const CgroupMembership& membership) {
+    return std::ranges::find(membership.controllers, "memory") != membership.controllers.end();
+  });
+  const auto v2 = std::ranges::find(memberships, 0U, &CgroupMembership::hierarchy);
+  for (const Mount& mount : mounts) {
+    if (v1 != memberships.end() && mount.fs_type == "cgroup" &&
+        has_word(mount.super_options, "memory")) {
+      return MemoryCgroupPlace{1, mount.mount_point, folder_below(mount, v1->path)};
+    }
+    if (v1 == memberships.end() && v2 != memberships.end() && mount.fs_type == "cgroup2") {
+      return MemoryCgroupPlace{2, mount.mount_point, folder_below(mount, v2->path)};
+    }
+  }
+  return fail(cgroup_file, "no memory controller is mounted");
+}
+
 Result<MemoryCgroup> read_memory_cgroup(const HostFiles& files, const std::string& pid) {
-  const Place place = FT_TRY(find_place(files, pid));
+  const MemoryCgroupPlace place = FT_TRY(find_memory_cgroup(files, pid));
   MemoryCgroup cgroup;
   cgroup.version = place.version;
   cgroup.folder = place.folder;

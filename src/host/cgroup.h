@@ -39,6 +39,17 @@ Result<std::vector<Mount>> parse_mountinfo(std::string_view text,
 Result<std::optional<std::uint64_t>> parse_memory_limit(std::string_view text,
                                                         std::string_view name = "memory.max");
 
+// Where the files of the memory controller are for one process.
+struct MemoryCgroupPlace {
+  unsigned version = 0;
+  std::string mount_point;
+  std::string folder;  // the mount point itself, or a folder below it
+};
+
+// Fails where the process is gone or where no memory controller is mounted. `pid` "self" or a
+// number.
+Result<MemoryCgroupPlace> find_memory_cgroup(const HostFiles& files, const std::string& pid);
+
 // Bytes. What the kernel does not tell is missing.
 struct MemoryCgroup {
   unsigned version = 0;
@@ -51,8 +62,7 @@ struct MemoryCgroup {
   NumberTable events;  // version 2: low high max oom oom_kill; version 1: failcnt, oom_kill
 };
 
-// Fails where the process is gone or where no memory controller is mounted. `pid` "self" or a
-// number.
+// Fails as find_memory_cgroup() does.
 Result<MemoryCgroup> read_memory_cgroup(const HostFiles& files, const std::string& pid);
 
 }  // namespace ft::host

@@ -53,20 +53,49 @@ std::vector<std::string> HostFiles::names_in(std::string_view below) const {
   return names;
 }
 
+namespace {
+
+// Takes "3" or "0-3" off the front, and the comma behind it where more follows.
+struct ListPart {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+};
+std::optional<ListPart> take_part(std::string_view& list) {
+  const auto first = take_number<std::uint32_t>(list);
+  if (!first) return std::nullopt;
+  ListPart part{*first, *first};
+  if (take_char(list, '-')) {
+    const auto end = take_number<std::uint32_t>(list);
+    if (!end || *end < *first) return std::nullopt;
+    part.last = *end;
+  }
+  if (!list.empty() && (!take_char(list, ',') || list.empty())) return std::nullopt;
+  return part;
+}
+
+}  // namespace
+
+std::optional<std::vector<std::uint32_t>> numbers_of_list(std::string_view list) {
+  constexpr std::uint64_t kMost = 65'536;
+  std::vector<std::uint32_t> numbers;
+  list = trim(list);
+  while (!list.empty()) {
+    const auto part = take_part(list);
+    if (!part || numbers.size() + part->last - part->first + 1 > kMost) return std::nullopt;
+    for (std::uint64_t n = part->first; n <= part->last; ++n) {
+      numbers.push_back(static_cast<std::uint32_t>(n));
+    }
+  }
+  return numbers;
+}
+
 std::optional<std::uint64_t> count_of_list(std::string_view list) {
   std::uint64_t count = 0;
   list = trim(list);
   while (!list.empty()) {
-    const auto first = take_number<std::uint32_t>(list);
-    if (!first) return std::nullopt;
-    std::uint32_t last = *first;
-    if (take_char(list, '-')) {
-      const auto end = take_number<std::uint32_t>(list);
-      if (!end || *end < *first) return std::nullopt;
-      last = *end;
-    }
-    count += std::uint64_t{last} - *first + 1;
-    if (!list.empty() && (!take_char(list, ',') || list.empty())) return std::nullopt;
+    const auto part = take_part(list);
+    if (!part) return std::nullopt;
+    count += std::uint64_t{part->last} - part->first + 1;
   }
   return count;
 }

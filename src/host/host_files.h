@@ -38,6 +38,10 @@ class HostFiles {
   std::string root_;
 };
 
+// The numbers of a list such as "0-3,8", ascending as the kernel writes them. Nothing where it is
+// malformed or names more than 65,536.
+std::optional<std::vector<std::uint32_t>> numbers_of_list(std::string_view list);
+
 // How many numbers a list such as "0-3,8" names. Nothing where it is malformed.
 std::optional<std::uint64_t> count_of_list(std::string_view list);
 
