@@ -174,6 +174,14 @@ std::string_view name_of(Evidence evidence) {
       return "size";
     case Evidence::Probe:
       return "probe";
+    case Evidence::JvmData:
+      return "JVM data";
+    case Evidence::LibcData:
+      return "C library data";
+    case Evidence::Elimination:
+      return "elimination";
+    case Evidence::Asked:
+      return "asked the JVM";
   }
   return "none";
 }

@@ -28,6 +28,11 @@ enum class Evidence : std::uint8_t {
   ProcName,     // [heap], [stack], [vdso] in a snapshot
   Size,         // size and order among its neighbours
   Probe,        // named by a probe in the JVM (create_aux_memory_mapper)
+  // Of running processes (attribution/live):
+  JvmData,      // the JVM's own data, read in its memory
+  LibcData,     // the C library's own data: malloc's headers, the threads' list
+  Elimination,  // the JVM mapped it, and it is none of what is known
+  Asked,        // the JVM said so when it was asked
 };
 
 std::string_view name_of(Evidence evidence);

@@ -1,0 +1,122 @@
+#include "attribution/live/claims.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "attribution/live/glibc_memory.h"
+#include "base/units.h"
+#include "jvm/threads.h"
+
+namespace ft::attribution {
+
+namespace {
+
+using jvm::Subsystem;
+
+bool is_plain_data(const host::Vma& area) {
+  return is_anonymous(area) && area.readable && area.writable && !area.executable;
+}
+
+Owner stack_owner(event::Tid tid, bool in_jvm, bool java, const ThreadNames& threads,
+                  Evidence evidence) {
+  const auto found = threads.find(tid);
+  std::string name = found == threads.end() ? std::string() : found->second;
+  if (!in_jvm) return {Subsystem::ThreadStacks, evidence, std::move(name)};
+  jvm::ThreadKind kind = jvm::kind_of_thread_name(name);
+  if (kind == jvm::ThreadKind::Unknown) kind = java ? jvm::ThreadKind::Java : jvm::ThreadKind::Jvm;
+  if (java && name == "java") name = "main";
+  return {kind == jvm::ThreadKind::Jvm ? Subsystem::JvmThreadStacks : Subsystem::JavaThreadStacks,
+          evidence, std::move(name)};
+}
+
+}  // namespace
+
+std::vector<AddressRange> unclaimed(AddressRange range, const Claims& claims) {
+  std::vector<AddressRange> parts;
+  std::uint64_t at = range.start;
+  claims.for_each_in(range, [&](AddressRange piece, const Claim&) {
+    if (piece.start > at) parts.push_back({at, piece.start});
+    at = piece.end;
+  });
+  if (at < range.end) parts.push_back({at, range.end});
+  return parts;
+}
+
+void claim_hotspot(const jvm::HotSpotMemory& jvm, Claims& claims) {
+  for (const jvm::HotSpotRange& range : jvm.ranges) {
+    claims.assign(range.range, {{range.subsystem, Evidence::JvmData, range.detail}, true});
+  }
+}
+
+void claim_stacks(std::span<const host::Vma> areas, const jvm::HotSpotMemory& jvm, bool in_jvm,
+                  const ThreadNames& threads, const jvm::ReadMemory& memory, Claims& claims) {
+  std::set<event::Tid> tids;
+  for (const auto& [tid, name] : threads) tids.insert(tid);
+  std::set<event::Tid> java;
+  std::set<event::Tid> known;
+  for (const jvm::HotSpotThread& thread : jvm.threads) {
+    java.insert(thread.tid);
+    known.insert(thread.tid);
+    claims.assign(thread.stack,
+                  {stack_owner(thread.tid, in_jvm, true, threads, Evidence::JvmData), false});
+  }
+  const auto claim_block = [&](const PthreadStack& stack) {
+    if (known.contains(stack.tid)) return;
+    if (stack.tid != 0) known.insert(stack.tid);
+    Owner owner = stack_owner(stack.tid, in_jvm, false, threads, Evidence::LibcData);
+    if (stack.tid == 0) owner.detail = "of a thread that has ended";
+    claims.assign(stack.block, {std::move(owner), false});
+  };
+  const auto claim_list = [&](std::uint64_t pthread) {
+    for (const PthreadStack& stack : pthread_list(pthread, tids, memory)) claim_block(stack);
+  };
+  if (!jvm.threads.empty()) claim_list(jvm.threads.front().pthread);
+
+  // Stacks without a thread, and those of processes that are no JVM: by what lies at their top.
+  for (const host::Vma& area : areas) {
+    if (!is_plain_data(area) || area.range.size() < 4 * kPageSize) continue;
+    for (const AddressRange part : unclaimed(area.range, claims)) {
+      if (part.end != area.range.end) continue;
+      const auto stack = pthread_below(part.end, tids, memory);
+      if (!stack) continue;
+      if (known.size() < 2 && stack->tid != 0) claim_list(stack->pthread);
+      claim_block(*stack);
+    }
+  }
+}
+
+void claim_malloc(std::span<const host::Vma> areas, const jvm::ReadMemory& memory, Claims& claims) {
+  std::unordered_map<std::uint64_t, std::size_t> numbers;  // of arenas
+  for (const host::Vma& area : areas) {
+    if (!is_plain_data(area)) continue;
+    for (const AddressRange part : unclaimed(area.range, claims)) {
+      std::uint64_t at = (part.start + kArenaHeapSize - 1) / kArenaHeapSize * kArenaHeapSize;
+      for (; at < part.end; at += kArenaHeapSize) {
+        const auto heap = arena_heap_at(at, memory);
+        if (!heap) continue;
+        const std::size_t number =
+            numbers.try_emplace(heap->arena, numbers.size() + 1).first->second;
+        claims.assign(
+            AddressRange::of_size(at, kArenaHeapSize),
+            {{Subsystem::CHeap, Evidence::LibcData, fmt::format("arena {}", number)}, false});
+      }
+    }
+  }
+  for (const host::Vma& area : areas) {
+    if (!is_plain_data(area)) continue;
+    for (AddressRange part : unclaimed(area.range, claims)) {
+      // Neighbouring chunks make one mapping.
+      while (!part.empty()) {
+        const auto size = mmapped_chunk_at(part.start, part.size(), memory);
+        if (!size) break;
+        claims.assign(AddressRange::of_size(part.start, *size),
+                      {{Subsystem::CHeap, Evidence::LibcData, "large block"}, false});
+        part.start += *size;
+      }
+    }
+  }
+}
+
+}  // namespace ft::attribution
