@@ -43,6 +43,7 @@ std::int64_t FaultHandler::collapse_block(Vma& vma, std::uint64_t start) {
   }
   if (!writable && !around_.behaviour.collapses_read_only_blocks) return -EINVAL;
   const std::uint64_t before = table.resident().anonymous;
+  want_memory_for(vma, start);
   if (!table.collapse(vma, *pmd)) return -ENOMEM;
   around_.invalidations.on_invalidation({.span = AddressRange::of_size(start, kHugePageSize),
                                          .stride_shift = kPageShift,

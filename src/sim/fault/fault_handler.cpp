@@ -46,6 +46,7 @@ bool FaultHandler::small_anonymous_write(std::uint64_t address, Entry& pte) {
       !vma->anonymous() || vma->anon_vma.id == 0 || orders_.allowed(*vma) != 0)
     return false;
   phys::FrameSource& frames = around_.table.frames();
+  want_memory_for(*vma, address);
   const auto pfn = frames.allocate(0, phys::FrameUse::Anonymous);
   if (!pfn) return false;
   frames.frames()[*pfn] = {
@@ -175,6 +176,7 @@ FaultHandler::Served FaultHandler::handle_mm_fault(Vma& vma, std::uint64_t addre
     return fmt::format("{} in the area {:#x}-{:#x}, {}", write ? "write" : "read", vma.range.start,
                        vma.range.end, vma.anonymous() ? "anonymous" : "of a file");
   });
+  want_memory_for(vma, address);
   if ((vma.flags & virt::kVmHugetlb) != 0) return hugetlb_fault(vma, address, write, outcome);
 
   const std::uint64_t tables = around_.table.counts().all();

@@ -69,6 +69,12 @@ class FaultHandler {
   Outcome touch_slowly(std::uint64_t address, Access access);
   bool small_anonymous_write(std::uint64_t address, virt::Entry& pte);
   virt::Vma* area_of(std::uint64_t address);
+  void want_memory_for(const virt::Vma& vma, std::uint64_t address) {
+    around_.table.frames().want({.address = address,
+                                 .area_start = vma.range.start,
+                                 .page_offset = vma.page_offset,
+                                 .advised = (vma.flags & virt::kVmHugePage) != 0});
+  }
   Served signal(Outcome& outcome, Kind kind);
   void account(Served served, const Outcome& outcome);
 
@@ -112,6 +118,8 @@ class FaultHandler {
   Served do_shared_fault(virt::Vma& vma, std::uint64_t address, Outcome& outcome);
   bool do_set_pmd(const virt::Vma& vma, std::uint64_t address, bool write, Outcome& outcome);
   Served map_file_page(virt::Vma& vma, std::uint64_t address, bool write, Outcome& outcome);
+  // Into the page cache, major where it was not there; false: behind the end of the file.
+  bool read_in(const virt::BackingFile& file, std::uint64_t page, Outcome& outcome);
   bool make_pte_table(std::uint64_t address);
 
   // hugetlb.cpp

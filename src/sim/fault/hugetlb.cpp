@@ -33,7 +33,7 @@ FaultHandler::Served FaultHandler::hugetlb_fault(Vma& vma, std::uint64_t address
   phys::FrameSource& frames = table.frames();
   std::optional<Pfn> first;
   if (vma.is_private()) {
-    first = frames.allocate(outcome.order, phys::FrameUse::Anonymous);
+    first = frames.allocate(outcome.order, phys::FrameUse::Hugetlb);
     if (first)
       frames.frames()[*first] = {.kind = FrameKind::Hugetlb,
                                  .order = static_cast<std::uint8_t>(outcome.order)};

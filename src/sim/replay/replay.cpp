@@ -50,6 +50,7 @@ class Replayer {
         threads_(trace_),
         late_(trace_, material.faults, threads_),
         frames_(options.frames ? *options.frames : own_frames_),
+        places_memory_(options.places_memory),
         files_(trace_),
         steps_(make_timeline(trace_, material.faults, threads_)),
         done_(steps_.size(), false) {}
@@ -280,7 +281,8 @@ class Replayer {
     outcome.compared = model.has_value() && means_something(call) && space.start_known;
     outcome.agrees = outcome.compared && agree(call, model);
     if (outcome.compared && !outcome.agrees) note_contradiction(step, *model, space);
-    if (outcome.kind == CallKind::NotModelled) {
+    const bool placed = places_memory_ && call.number == SyscallNumber::Mbind;
+    if (outcome.kind == CallKind::NotModelled && !placed) {
       estimate(fmt::format("{}: has no part in the model", event::name_of(call.number)));
     }
     observer_.after_call(step, outcome, scene_of(step, space));
@@ -484,6 +486,7 @@ class Replayer {
   LatePages late_;
   phys::FrameStore own_frames_;
   phys::FrameSource& frames_;
+  bool places_memory_;
   virt::CommitAccount committed_;
   FileTable files_;
   std::vector<Step> steps_;

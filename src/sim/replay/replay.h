@@ -88,6 +88,7 @@ struct ReplayResult {
 
 struct ReplayOptions {
   phys::FrameSource* frames = nullptr;  // where all processes take theirs; outlives the call
+  bool places_memory = false;           // the observer sees to mbind
 };
 
 // `material` outlives the call.

@@ -1,10 +1,13 @@
 #include "sim/whatif/figures.h"
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
+#include <set>
 
 #include "sim/phys/frame_store.h"
 #include "sim/virt/entry.h"
+#include "sim/whatif/simulated_memory.h"
 
 namespace ft::sim::whatif {
 
@@ -37,14 +40,16 @@ constexpr std::array<KindName, kFaultKinds> kKindNames = {{
 // Counts what it gives out.
 class CountingFrames final : public phys::FrameStore {
  public:
+  explicit CountingFrames(BlockTally& tally) : tally_(tally) {}
+
   phys::MaybeFrame allocate(unsigned order, phys::FrameUse use) override {
-    if (use == phys::FrameUse::Anonymous && order < kMostOrders) ++pages[order];
-    if (use == phys::FrameUse::PageTable) ++tables;
-    return phys::FrameStore::allocate(order, use);
+    const phys::MaybeFrame first = phys::FrameStore::allocate(order, use);
+    tally_.count(order, use, static_cast<bool>(first));
+    return first;
   }
 
-  std::array<std::uint64_t, kMostOrders> pages{};
-  std::uint64_t tables = 0;
+ private:
+  BlockTally& tally_;
 };
 
 event::Pid busiest_process(const event::Trace& trace) {
@@ -58,13 +63,27 @@ event::Pid busiest_process(const event::Trace& trace) {
 
 class Meter final : public replay::Observer {
  public:
-  Meter(const replay::Material& material, const Parts& parts, CountingFrames& frames)
-      : material_(material), parts_(parts), frames_(frames), pid_(busiest_process(material.trace)) {
+  // `memory`: where `frames` is a simulated one.
+  Meter(const replay::Material& material, const Parts& parts, phys::FrameSource& frames,
+        BlockTally& tally, SimulatedMemory* memory)
+      : material_(material),
+        parts_(parts),
+        frames_(frames),
+        tally_(tally),
+        memory_(memory),
+        pid_(busiest_process(material.trace)) {
     touched_.reserve(material.faults.size());
+    if (!memory_) return;
+    for (const phys::Node& node : memory_->memory().nodes()) figures.nodes.push_back({node.id});
+  }
+
+  void before(const replay::Step& step, const replay::Scene& scene) override {
+    if (memory_) memory_->run(scene.pid, step.tid);
   }
 
   void after_call(const replay::Step& step, const replay::CallOutcome& /*outcome*/,
                   const replay::Scene& scene) override {
+    if (memory_) memory_->follow(material_.trace.syscalls[step.index]);
     after(step, scene);
   }
 
@@ -83,20 +102,22 @@ class Meter final : public replay::Observer {
     if (snapshot.moment != "exec" || snapshot.source != "maps" || begun_) return;
     // What exec made is given.
     begun_ = scene.pid == pid_;
-    frames_.pages = {};
-    frames_.tables = 0;
+    tally_ = {};
+    if (memory_) memory_->start_counting();
     kernel_before_ = total(scene.process.faults());
     served_ = 0;
   }
 
   void process_ends(const replay::Scene& scene) override {
     if (scene.pid == pid_ && !measured_) look_at(scene.process);
+    if (memory_) memory_->end_process(scene.pid);
   }
 
   void at_end() override {
-    figures.pages_by_order = frames_.pages;
-    figures.table_pages = frames_.tables;
+    figures.pages_by_order = tally_.anonymous;
+    figures.table_pages = tally_.tables;
     if (process_ && !measured_) look_at(*process_);
+    if (memory_) look_at_memory();
   }
 
   Figures figures;
@@ -133,40 +154,73 @@ class Meter final : public replay::Observer {
     process_ = nullptr;
   }
 
+  void look_at_memory() {
+    figures.blocks_refused =
+        std::accumulate(tally_.refused.begin() + 1, tally_.refused.end(), std::uint64_t{0});
+    for (NodeFigures& node : figures.nodes) node.requests = memory_->numa(node.node);
+    for (const auto& zone : memory_->memory().zones()) {
+      const auto node = std::ranges::find(figures.nodes, zone->node(), &NodeFigures::node);
+      node->free_bytes += (zone->free_pages() + zone->pages_on_cpu_lists()) * kPageSize;
+    }
+  }
+
   // What is mapped at the end, page by page, and whose it is.
   void look_at_pages(const machine::Process& process) {
     std::ranges::sort(touched_);
     std::array<PartFigures, jvm::kSubsystemCount> by_part{};
+    const auto count = [&](std::uint64_t address, const virt::PageView& page) {
+      if (page.present && !is_zero(page)) count_page(address, page, by_part);
+    };
     for (const virt::Vma& area : process.areas()) {
-      process.page_table().for_each_page(area.range,
-                                         [&](std::uint64_t address, const virt::PageView& page) {
-                                           if (page.present && !is_zero(page))
-                                             count_page(address, page, by_part);
-                                         });
+      if (area.file && area.file->page_shift() == kGiantShift) {
+        for (std::uint64_t at = area.range.start; at < area.range.end; at += kPageSize) {
+          count(at, process.page_table().view(at));
+        }
+      } else {
+        process.page_table().for_each_page(area.range, count);
+      }
     }
     for (std::size_t i = 0; i < by_part.size(); ++i) {
-      if (by_part[i].resident_bytes == 0) continue;
+      if (by_part[i].resident_bytes == 0 && by_part[i].hugetlb_bytes == 0) continue;
       by_part[i].part = static_cast<jvm::Subsystem>(i);
       figures.parts.push_back(by_part[i]);
     }
     std::ranges::stable_sort(figures.parts, std::ranges::greater{}, &PartFigures::resident_bytes);
   }
 
+  phys::Frame frame_of(const virt::PageView& page) const {
+    return frames_.frames()[virt::frame_of(page.entry)];
+  }
+
   // The shared page of zeroes counts nowhere.
   bool is_zero(const virt::PageView& page) const {
-    return frames_.frames()[virt::frame_of(page.entry)].kind == phys::FrameKind::Zero;
+    return frame_of(page).kind == phys::FrameKind::Zero;
   }
 
   // Each page of a huge one is told by itself.
   void count_page(std::uint64_t address, const virt::PageView& page,
                   std::array<PartFigures, jvm::kSubsystemCount>& by_part) {
     PartFigures& part = by_part[static_cast<std::size_t>(owner_of(address))];
-    part.resident_bytes += kPageSize;
     const std::uint64_t size = std::uint64_t{1} << page.shift;
     if (address % size == 0) ++figures.translations[(page.shift - kPageShift) / 9];
+    if (memory_) count_place(page, part);
+    if (frame_of(page).kind == phys::FrameKind::Hugetlb) {
+      part.hugetlb_bytes += kPageSize;
+      figures.hugetlb_bytes += kPageSize;
+      return;
+    }
+    part.resident_bytes += kPageSize;
     if (page.shift > kPageShift) part.huge_bytes += kPageSize;
     const bool was_touched = std::ranges::binary_search(touched_, address >> kPageShift);
     if (!page.file && !was_touched) part.bloat_bytes += kPageSize;
+  }
+
+  void count_place(const virt::PageView& page, PartFigures& part) {
+    const phys::NodeId id = memory_->memory().zone_of(virt::frame_of(page.entry)).node();
+    const auto node = std::ranges::find(figures.nodes, id, &NodeFigures::node);
+    node->resident_bytes += kPageSize;
+    part.node_bytes.resize(figures.nodes.size());
+    part.node_bytes[static_cast<std::size_t>(node - figures.nodes.begin())] += kPageSize;
   }
 
   // Neighbours mostly belong together: asked once for each 64 KiB of what is alike.
@@ -178,9 +232,13 @@ class Meter final : public replay::Observer {
     return last_owner_;
   }
 
+  static constexpr unsigned kGiantShift = 30;  // of 1 GiB
+
   const replay::Material& material_;
   const Parts& parts_;
-  CountingFrames& frames_;
+  phys::FrameSource& frames_;
+  BlockTally& tally_;
+  SimulatedMemory* memory_;
   event::Pid pid_;
   const machine::Process* process_ = nullptr;
   Nanoseconds last_ts_ = 0;
@@ -221,11 +279,35 @@ std::uint64_t tlb_reach(const Figures& figures, const tlb::Geometry& core) {
   return covered;
 }
 
+namespace {
+
+void note(std::vector<std::string>& notes, const std::set<std::string>& more) {
+  for (const std::string& text : more) {
+    if (std::ranges::find(notes, text) == notes.end()) notes.push_back(text);
+  }
+}
+
+}  // namespace
+
 Figures measure(const replay::Material& material, const Parts& parts) {
-  CountingFrames frames;
-  Meter meter(material, parts, frames);
+  BlockTally tally;
+  CountingFrames frames(tally);
+  Meter meter(material, parts, frames, tally, nullptr);
   replay::ReplayResult result = replay::replay(material, meter, {.frames = &frames});
   meter.figures.estimated = std::move(result.estimated);
+  return std::move(meter.figures);
+}
+
+Result<Figures> measure(const replay::Material& material, const Parts& parts,
+                        const MemoryPlan& plan) {
+  BlockTally tally;
+  const std::unique_ptr<SimulatedMemory> memory =
+      FT_TRY(SimulatedMemory::make(plan, material.trace, tally));
+  Meter meter(material, parts, memory->memory(), tally, memory.get());
+  replay::ReplayResult result =
+      replay::replay(material, meter, {.frames = &memory->memory(), .places_memory = true});
+  meter.figures.estimated = std::move(result.estimated);
+  note(meter.figures.estimated, memory->notes());
   return std::move(meter.figures);
 }
 

@@ -14,6 +14,29 @@ std::uint64_t huge_faults(const replay::Material& material) {
       [](const event::Fault& fault) { return fault.has_page && fault.page.order != 0; }));
 }
 
+// What decides on nodes but the scenario: where threads run, and what is free.
+void note_memory(const MemoryPlan& plan, Prediction& prediction) {
+  using numa::Mode;
+  const Mode mode = plan.policy.mode;
+  const std::vector<NodeFigures>& nodes = prediction.figures.nodes;
+  const bool by_address = mode == Mode::Interleave || mode == Mode::WeightedInterleave;
+  const bool one_node = plan.policy.nodes.size() == 1;
+  const bool elsewhere =
+      std::ranges::any_of(nodes, [](const NodeFigures& node) { return node.requests.miss != 0; });
+  prediction.placement_estimated = nodes.size() > 1 && (elsewhere || !(by_address || one_node));
+  if (prediction.placement_estimated && !by_address) {
+    prediction.notes.emplace_back(
+        plan.threads == ThreadPlaces::Together
+            ? "which CPUs threads ran on is not recorded: taken as those of the first node"
+            : "which CPUs threads ran on is not recorded: taken as dealt to the nodes in turn");
+  }
+  if (prediction.figures.blocks_refused.value_or(0) != 0) {
+    prediction.notes.emplace_back(
+        "huge pages are refused where no block is free; compaction, which may make some, and "
+        "khugepaged are not modelled");
+  }
+}
+
 }  // namespace
 
 Figures figures_of_recording(const replay::Material& material, const PartsOf& parts_of) {
@@ -37,12 +60,20 @@ Result<Prediction> predict(const replay::Material& material, const Scenario& sce
                            const PartsOf& parts_of) {
   Prediction prediction;
   const replay::Material other = FT_TRY(changed(material, scenario, parts_of, prediction.notes));
-  prediction.figures = measure(other, *parts_of(other.trace));
+  const std::optional<MemoryPlan> memory =
+      FT_TRY(scenario.memory(material.trace, prediction.notes));
+  const std::unique_ptr<Parts> parts = parts_of(other.trace);
+  if (memory) {
+    prediction.figures = FT_TRY(measure(other, *parts, *memory));
+    note_memory(*memory, prediction);
+  } else {
+    prediction.figures = measure(other, *parts);
+  }
   const bool start_unknown =
       std::ranges::any_of(material.trace.processes,
                           [](const event::Process& process) { return process.present_at_start; });
   prediction.estimated = scenario.changes_jvm() || start_unknown || huge_faults(material) != 0;
-  if (prediction.figures.pages_by_order[phys::kHugeOrder] != 0) {
+  if (!memory && prediction.figures.pages_by_order[phys::kHugeOrder] != 0) {
     prediction.notes.emplace_back(
         "huge pages are taken to be free when they are asked for; khugepaged, which makes more of "
         "them later, is not modelled");

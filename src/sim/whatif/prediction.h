@@ -15,6 +15,9 @@ struct Prediction {
   // Every figure rests on something that a recording does not hold; without it only what files are
   // about does: which of their pages were in memory.
   bool estimated = false;
+  // On which node pages are, beyond what makes all estimated: it rests on where threads ran, or on
+  // what was free.
+  bool placement_estimated = false;
   Notes notes;  // what was assumed, and what cannot be known
 };
 

@@ -2,40 +2,22 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
-#include <optional>
 
+#include "base/byte_size.h"
 #include "base/text.h"
-#include "sim/kernel/behaviour.h"
+#include "sim/whatif/machine_meta.h"
+#include "sim/whatif/recorded_memory.h"
 
 namespace ft::sim::whatif {
 
 namespace {
-
-constexpr std::array<SettingKind, 5> kSettings = {{
-    {"thp", "always|madvise|never", "/sys/kernel/mm/transparent_hugepage/enabled"},
-    {"thp.<size>", "always|inherit|madvise|never",
-     "hugepages-<size>kB/enabled there; <size> is 16kB, 32kB, 64kB ... 2048kB, or 64K, 2M"},
-    {"thp.zero_page", "0|1", "use_zero_page there: reads of untouched huge pages share one"},
-    {"kernel", "a release as uname -r has it, 6.1 or later",
-     "how the kernel behaves; addresses stay the recording's"},
-    {"populate", "heap", "MAP_POPULATE in every call that commits Java heap"},
-}};
 
 constexpr std::array<JvmFlagKind, 3> kJvmFlags = {{
     {"-Xms<size>", "another initial heap, larger than the recorded one"},
     {"-XX:+UseTransparentHugePages", "commits in huge pages, and advises the kernel to use them"},
     {"-XX:+AlwaysPreTouch", "writes to every page of the heap when it is committed"},
 }};
-
-std::string known_settings() {
-  std::string text = "allowed: ";
-  for (const SettingKind& kind : kSettings) {
-    text += fmt::format("{}{}={}", &kind == kSettings.data() ? "" : ", ", kind.key, kind.allowed);
-  }
-  return text;
-}
 
 std::string known_flags() {
   std::string text = "allowed: ";
@@ -45,97 +27,31 @@ std::string known_flags() {
   return text;
 }
 
-bool is_one_of(std::string_view value, std::string_view allowed) {
-  const std::vector<std::string_view> words = split(allowed, '|');
-  return std::ranges::find(words, value) != words.end();
-}
-
-std::unexpected<Error> refuse(std::string_view key, std::string_view value,
-                              std::string_view allowed) {
-  return fail(fmt::format("--set {}", key), fmt::format("'{}' is no value of it", value),
-              fmt::format("allowed: {}", allowed));
-}
-
-// "512m", "4g", "262144"; bytes.
-std::optional<std::uint64_t> parse_size(std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  unsigned shift = 0;
-  switch (text.back()) {
-    case 'k':
-    case 'K':
-      shift = 10;
-      break;
-    case 'm':
-    case 'M':
-      shift = 20;
-      break;
-    case 'g':
-    case 'G':
-      shift = 30;
-      break;
-    case 't':
-    case 'T':
-      shift = 40;
-      break;
-    default:
-      break;
+std::string text_of(numa::NodeMask nodes) {
+  std::string text;
+  for (phys::NodeId node = 0; node < phys::kMostNodes; ++node) {
+    if (nodes.contains(node)) text += fmt::format("{}{}", text.empty() ? "" : ",", node);
   }
-  if (shift != 0) text.remove_suffix(1);
-  const auto number = parse_integer<std::uint64_t>(text);
-  if (!number || *number == 0 || *number > (~std::uint64_t{0} >> shift)) return std::nullopt;
-  return *number << shift;
+  return text;
 }
 
-// "64kB", "64K", "2M" as the kernel's name for it, "64kB"; nothing where there is no such size.
-std::optional<std::string> size_name(std::string_view text) {
-  if (text.ends_with("B")) text.remove_suffix(1);
-  const auto bytes = parse_size(text);
-  for (unsigned order = 2; order <= 9; ++order) {
-    if (bytes == kPageSize << order) return fmt::format("{}kB", (kPageSize << order) / kKiB);
+Result<numa::Policy> policy_of(const NumaWish& wish, numa::NodeMask there) {
+  if (wish.mode == numa::Mode::Local) return numa::Policy{};
+  const bool all = wish.nodes == numa::NodeMask::all();
+  const auto missing = numa::NodeMask::of_bits(wish.nodes.bits() & ~there.bits());
+  if (!all && !missing.empty()) {
+    return fail("--set numa.policy", fmt::format("node {} is not in the machine", text_of(missing)),
+                fmt::format("allowed nodes: {}", text_of(there)));
   }
-  return std::nullopt;
+  const auto policy = numa::Policy::make(wish.mode, wish.nodes, there);
+  if (!policy) return fail("--set numa.policy", "it names no node with memory");
+  return *policy;
 }
 
 }  // namespace
 
-std::span<const SettingKind> setting_kinds() {
-  return kSettings;
-}
 std::span<const JvmFlagKind> jvm_flag_kinds() {
   return kJvmFlags;
-}
-
-Result<void> Scenario::set(std::string_view assignment) {
-  const std::size_t equals = assignment.find('=');
-  if (equals == std::string_view::npos) {
-    return fail(fmt::format("--set {}", assignment), "no KEY=VALUE", known_settings());
-  }
-  const std::string_view key = assignment.substr(0, equals);
-  const std::string_view value = assignment.substr(equals + 1);
-  if (key == "thp") {
-    if (!is_one_of(value, kSettings[0].allowed)) return refuse(key, value, kSettings[0].allowed);
-    host_.push_back({"host.thp.enabled", std::string(value)});
-  } else if (key == "thp.zero_page") {
-    if (!is_one_of(value, kSettings[2].allowed)) return refuse(key, value, kSettings[2].allowed);
-    host_.push_back({"host.thp.use_zero_page", std::string(value)});
-  } else if (key.starts_with("thp.")) {
-    const auto size = size_name(key.substr(4));
-    if (!size) {
-      return fail(fmt::format("--set {}", key), "there are no transparent pages of that size",
-                  "allowed: powers of two from 16kB to 2048kB");
-    }
-    if (!is_one_of(value, kSettings[1].allowed)) return refuse(key, value, kSettings[1].allowed);
-    host_.push_back({"host.thp.size." + *size, std::string(value)});
-  } else if (key == "kernel") {
-    if (!kernel::Behaviour::of_release(value)) return refuse(key, value, kSettings[3].allowed);
-    host_.push_back({"host.kernel", std::string(value)});
-  } else if (key == "populate") {
-    if (value != "heap") return refuse(key, value, kSettings[4].allowed);
-    populate_ = true;
-  } else {
-    return fail(fmt::format("--set {}", key), "no such key", known_settings());
-  }
-  return {};
 }
 
 Result<void> Scenario::add_jvm_flag(std::string_view flag) {
@@ -143,33 +59,70 @@ Result<void> Scenario::add_jvm_flag(std::string_view flag) {
     return flag.size() == name.size() + 5 && flag.starts_with("-XX:") &&
            (flag[4] == '+' || flag[4] == '-') && flag.substr(5) == name;
   };
+  const std::string what = fmt::format("--jvm {}", printable(flag));
   if (named("UseTransparentHugePages")) {
-    huge_pages_ = flag[4] == '+';
+    wishes_.huge_pages = flag[4] == '+';
   } else if (named("AlwaysPreTouch")) {
-    pretouch_ = flag[4] == '+';
+    wishes_.pretouch = flag[4] == '+';
   } else if (flag.starts_with("-Xms")) {
-    const auto bytes = parse_size(flag.substr(4));
-    if (!bytes) {
-      return fail(fmt::format("--jvm {}", flag), "no size", "allowed: -Xms<size>, as in -Xms1g");
+    const auto bytes = parse_byte_size(flag.substr(4));
+    if (!bytes || *bytes == 0) {
+      return fail(what, "no size", "allowed: -Xms<size>, as in -Xms1g");
     }
-    initial_heap_ = *bytes;
+    wishes_.initial_heap = *bytes;
   } else {
-    return fail(fmt::format("--jvm {}", flag), "what it changes is not known", known_flags());
+    return fail(what, "what it changes is not known", known_flags());
   }
   return {};
 }
 
-bool Scenario::changes_nothing() const {
-  return host_.empty() && initial_heap_ == 0 && !huge_pages_ && !pretouch_ && !populate_;
+Result<void> Scenario::apply(Draft& draft, Notes& notes) const {
+  if (wishes_.machine) set_meta(*wishes_.machine, draft.trace().meta);
+  for (const MetaChange& change : wishes_.host) draft.trace().meta[change.key] = change.value;
+  if (wishes_.initial_heap != 0) {
+    FT_TRY_VOID(set_initial_heap(draft, wishes_.initial_heap, notes));
+  }
+  if (wishes_.huge_pages) FT_TRY_VOID(use_transparent_huge_pages(draft, notes));
+  if (wishes_.pretouch) FT_TRY_VOID(touch_when_committed(draft, wishes_.huge_pages, notes));
+  if (wishes_.populate_heap) FT_TRY_VOID(populate_heap(draft, notes));
+  return {};
 }
 
-Result<void> Scenario::apply(Draft& draft, Notes& notes) const {
-  for (const MetaChange& change : host_) draft.trace().meta[change.key] = change.value;
-  if (initial_heap_ != 0) FT_TRY_VOID(set_initial_heap(draft, initial_heap_, notes));
-  if (huge_pages_) FT_TRY_VOID(use_transparent_huge_pages(draft, notes));
-  if (pretouch_) FT_TRY_VOID(touch_when_committed(draft, huge_pages_, notes));
-  if (populate_) FT_TRY_VOID(populate_heap(draft, notes));
-  return {};
+Result<std::optional<MemoryPlan>> Scenario::memory(const event::Trace& recorded,
+                                                   Notes& notes) const {
+  if (!wishes_.need_memory()) return std::nullopt;
+  std::string release = recorded.meta_or("host.kernel");
+  if (wishes_.machine && !wishes_.machine->kernel.release.empty()) {
+    release = wishes_.machine->kernel.release;
+  }
+  for (const MetaChange& change : wishes_.host) {
+    if (change.key == "host.kernel") release = change.value;
+  }
+  MemoryPlan plan;
+  if (wishes_.machine) {
+    const profile::MachineProfile& machine = *wishes_.machine;
+    plan.machine = machine.name;
+    plan.start = FT_TRY(profile::memory_start(machine, release));
+    plan.fragmented = machine.fragmented;
+    plan.weights = machine.weights;
+    plan.defrag = machine.kernel.defrag.value_or(plan.defrag);
+    plan.hugetlb = machine.kernel.hugetlb.value_or(plan.hugetlb);
+  } else {
+    FT_TRY_VOID(use_recorded_memory(recorded, release, plan, notes));
+  }
+  plan.defrag = wishes_.defrag.value_or(plan.defrag);
+  plan.fragmented = wishes_.fragmented.value_or(plan.fragmented);
+  plan.threads = wishes_.threads.value_or(plan.threads);
+  plan.hugetlb.pages_2m = wishes_.pool_2m.value_or(plan.hugetlb.pages_2m);
+  plan.hugetlb.pages_1g = wishes_.pool_1g.value_or(plan.hugetlb.pages_1g);
+  if (wishes_.numa) {
+    numa::NodeMask there;
+    for (const phys::ZoneStart& zone : plan.start.zones) there.set(zone.shape.node);
+    plan.policy = FT_TRY(policy_of(*wishes_.numa, there));
+    plan.keeps_policy = true;
+    if (wishes_.numa->weights != numa::Weights{}) plan.weights = wishes_.numa->weights;
+  }
+  return plan;
 }
 
 }  // namespace ft::sim::whatif
