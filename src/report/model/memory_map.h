@@ -42,9 +42,9 @@ struct MapFigures {
   Known<Bytes> swapped;  // in swap, or on its way
   Known<Bytes> shared;   // resident, mapped by other processes too
   Known<Bytes> pss;
-  Known<Bytes> tables;           // page-table pages that only these addresses need; see docs/map.md
-  Known<Count> faults;           // recordings: so far
-  std::vector<NodeBytes> nodes;  // resident bytes by NUMA node, ascending; empty: not known
+  Known<Bytes> tables;             // page-table pages, each with the lowest address that needs it
+  Known<Count> faults;             // recordings: so far
+  std::vector<NodeBytes> nodes;    // resident bytes by NUMA node, ascending; empty: not known
   std::vector<FolioBytes> folios;  // resident bytes by the size of their folio; empty: not asked
 
   Known<Bytes> once() const {
