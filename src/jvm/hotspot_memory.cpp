@@ -181,14 +181,14 @@ class MemoryReader {
     const auto high = fixed("CodeCache", "_high_bound");
     if (low && high) add({*low, *high}, Subsystem::CodeCache);
     const auto heaps = fixed("CodeCache", "_heaps");
-    const auto count =
-        heaps ? field<std::int32_t>(*heaps, "GrowableArrayBase", "_len") : std::nullopt;
-    const auto data = heaps ? field(*heaps, "GrowableArray<int>", "_data") : std::nullopt;
+    if (!heaps) return;
+    const std::int32_t count = field<std::int32_t>(*heaps, "GrowableArrayBase", "_len").value_or(0);
+    const auto data = field(*heaps, "GrowableArray<int>", "_data");
     const auto memory_at = structs_.offset("CodeHeap", "_memory");
     const auto map_at = structs_.offset("CodeHeap", "_segmap");
-    if (!count || *count < 1 || !data || !memory_at || !map_at) return;
+    if (count < 1 || !data || !memory_at || !map_at) return;
     std::vector<AddressRange> segments;
-    for (Word i = 0; i < std::min<Word>(static_cast<Word>(*count), kMostHeaps); ++i) {
+    for (Word i = 0; i < std::min<Word>(static_cast<Word>(count), kMostHeaps); ++i) {
       const auto heap = word(*data + 8 * i);
       if (!heap) continue;
       if (const auto space = virtual_space(*heap + *memory_at)) segments.push_back(*space);

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "capture/bpf/jvm_marker.h"
 #include "capture/bpf/libjvm_probe_points.h"
 #include "capture/bpf/loss_report.h"
 #include "capture/bpf/phases.h"
@@ -75,7 +76,6 @@ class Recorder {
   Result<RecordResult> attach(RecorderSignals& signals);
 
   Result<void> prepare();
-  void mark_jvm(event::Pid pid, const std::string& libjvm, const std::string& readable_path);
   void snapshot(event::Pid pid, std::string_view moment, std::span<const std::string_view> sources);
   std::size_t drain();
   void conclude(event::Pid target);
@@ -83,10 +83,9 @@ class Recorder {
   const RecordOptions& options_;
   event::EventSink& sink_;
   std::optional<Probes> probes_;
+  std::optional<JvmMarker> marker_;
   std::optional<MessageDecoder> decoder_;
   std::optional<host::PfnNodes> nodes_;
-  std::set<event::Pid> marked_;
-  unsigned breakpoints_ = 0;
   std::shared_ptr<FileSystems> file_systems_ = std::make_shared<FileSystems>();
   std::vector<event::StackCopy> stack_copies_;
   std::size_t stack_copy_bytes_ = 0;
@@ -109,6 +108,7 @@ Result<void> Recorder::prepare() {
   options.ring_bytes = options_.ring_bytes;
   options.stack_copy_bytes = options_.dwarf_stacks ? FT_STACK_COPY_BYTES : 0;
   probes_ = FT_TRY(Probes::load(options));
+  marker_.emplace(*probes_);
   go_first();
 
   if (auto nodes = host::PfnNodes::read(host::HostFiles())) nodes_ = std::move(*nodes);
@@ -121,7 +121,7 @@ Result<void> Recorder::prepare() {
   };
   hooks.on_libjvm = [this](event::Pid pid, const std::string& path) {
     // Inside a container the path holds only under the process's own root.
-    mark_jvm(pid, path, fmt::format("/proc/{}/root{}", pid, path));
+    marker_->mark_soon({pid, path, fmt::format("/proc/{}/root{}", pid, path)});
   };
   hooks.on_vm_initialised = [this](event::Pid pid) {
     if (options_.full_snapshots) {
@@ -149,29 +149,6 @@ Result<void> Recorder::prepare() {
   return {};
 }
 
-// Without these marks there are fewer phases and G1's tables are told apart by order: worth a
-// notice, not an error.
-void Recorder::mark_jvm(event::Pid pid, const std::string& libjvm,
-                        const std::string& readable_path) {
-  if (!marked_.insert(pid).second) return;
-  const auto complain = [&](const std::string& why) {
-    sink_.on_loss({.kind = "JVM phases",
-                   .count = 1,
-                   .severity = event::LossSeverity::Notice,
-                   .meaning = "marks of the JVM's phases are missing: " + why});
-  };
-  const auto points = find_libjvm_probe_points(readable_path);
-  if (!points) return complain(points.error().message());
-  if (points->empty()) return complain(libjvm + " was built without USDT probes");
-  for (const ProbePoint& point : *points) {
-    const auto marked = probes_->mark_jvm(point.mark, pid, readable_path, point.file_offset);
-    if (!marked) return complain(marked.error().message());
-    // The breakpoint costs the target a copy of its page: whoever counts pages has to know.
-    sink_.on_meta(fmt::format("probe.uprobe.{}", breakpoints_++),
-                  fmt::format("{} {}", point.file_offset, libjvm));
-  }
-}
-
 void Recorder::snapshot(event::Pid pid, std::string_view moment,
                         std::span<const std::string_view> sources) {
   host::take_process_snapshot(pid, moment, now(), sources, sink_);
@@ -191,7 +168,7 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
   tell_start("bpf", options_.command, start_, sink_);
   tell(sink_, "target.pid", target);
   if (const std::string libjvm = libjvm_of_command(options_.command.front()); !libjvm.empty()) {
-    mark_jvm(target, libjvm, libjvm);
+    marker_->mark_now({target, libjvm, libjvm});
   }
   host::take_host_snapshot("start", now(), sink_);
 
@@ -322,7 +299,7 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
       for (const host::Vma& vma : *maps) {
         if (!jvm::is_libjvm(vma.path())) continue;
         const std::string path(vma.path());
-        mark_jvm(target, path, fmt::format("/proc/{}/root{}", target, path));
+        marker_->mark_now({target, path, fmt::format("/proc/{}/root{}", target, path)});
         break;
       }
     }
@@ -344,6 +321,7 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
 }
 
 void Recorder::conclude(event::Pid target) {
+  marker_->finish(sink_);
   probes_->finish([this](std::span<const std::byte> message) { decoder_->decode(message); });
   const Nanoseconds end = decoder_->end_of(target).value_or(now());
   host::take_host_snapshot("end", now(), sink_);
