@@ -117,17 +117,23 @@ std::string value_text(std::int64_t value) {
   return value > 0xffff ? hex(static_cast<std::uint64_t>(value)) : std::to_string(value);
 }
 
-void tell_path(const Listener& listener, Answer& answer) {
+// False: the replay never came to that step, and there is nothing more to tell.
+bool tell_path(const Listener& listener, Answer& answer) {
+  answer.json["path"] = nlohmann::ordered_json::array();
+  if (!listener.reached()) {
+    answer.text += "model        its process is not known before its exec: nothing to follow\n";
+    return false;
+  }
   std::size_t width = 0;
   for (const sim::path::Step& step : listener.path().steps()) {
     width = std::max(width, step.function.size());
   }
-  answer.json["path"] = nlohmann::ordered_json::array();
   if (!listener.path().steps().empty()) answer.text += "the way through the kernel:\n";
   for (const sim::path::Step& step : listener.path().steps()) {
     answer.text += fmt::format("  {:<{}}  {}\n", step.function, width, step.text);
     answer.json["path"].push_back({{"function", std::string(step.function)}, {"text", step.text}});
   }
+  return true;
 }
 
 void tell_flushes(const Listener& listener, const replay::FlushEvents& recorded, Answer& answer) {
@@ -244,12 +250,7 @@ Result<Answer> explain_call(const std::string& file, std::uint64_t number) {
       fmt::format("when         {} after the start, thread {}, took {}\n", human_duration(call.ts),
                   thread_name(trace, call.tid), duration_words(call.dur));
   answer.text += fmt::format("for          {}\n", owner_words(owner));
-  if (!listener.reached()) {
-    answer.text += "model        its process is not known before its exec: nothing to follow\n";
-    answer.json["path"] = nlohmann::ordered_json::array();
-    return answer;
-  }
-  tell_path(listener, answer);
+  if (!tell_path(listener, answer)) return answer;
   const replay::CallOutcome& outcome = listener.call();
   answer.json["model"] = outcome.model ? nlohmann::ordered_json(value_text(*outcome.model))
                                        : nlohmann::ordered_json(nullptr);
@@ -307,12 +308,7 @@ Result<Answer> explain_fault(const std::string& file, std::uint64_t number) {
                   human_duration(fault.ts), thread_name(trace, fault.tid), hex(fault.ip),
                   duration_words(fault.dur), kind);
   answer.text += fmt::format("for          {}\n", owner_words(owner));
-  if (!listener.reached()) {
-    answer.text += "model        its process is not known before its exec: nothing to follow\n";
-    answer.json["path"] = nlohmann::ordered_json::array();
-    return answer;
-  }
-  tell_path(listener, answer);
+  if (!tell_path(listener, answer)) return answer;
   const sim::fault::Outcome& model = listener.fault().model;
   answer.json["model"] = {{"outcome", std::string(words_for(model.kind))},
                           {"major", model.major},

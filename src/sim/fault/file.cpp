@@ -143,18 +143,23 @@ FaultHandler::Block FaultHandler::whole_block_at(const Vma& vma, std::uint64_t a
   return block;
 }
 
+bool FaultHandler::read_in(const BackingFile& file, std::uint64_t page, Outcome& outcome) {
+  if (page >= file.pages()) {
+    around_.narrator.step("filemap_fault", [&] {
+      return fmt::format("page {} is behind the end ({} pages) → SIGBUS", page, file.pages());
+    });
+    return false;
+  }
+  if (!file.is_cached(page) && !file.is_shmem()) outcome.major = true;
+  return true;
+}
+
 // The one page that was asked for: __do_fault brings it in, finish_fault maps it.
 FaultHandler::Served FaultHandler::map_file_page(Vma& vma, std::uint64_t address, bool write,
                                                  Outcome& outcome) {
   BackingFile& file = *vma.file;
   const std::uint64_t page = vma.page_of(page_floor(address));
-  if (page >= file.pages()) {
-    around_.narrator.step("filemap_fault", [&] {
-      return fmt::format("page {} is behind the end ({} pages) → SIGBUS", page, file.pages());
-    });
-    return Served::Bus;
-  }
-  if (!file.is_cached(page) && !file.is_shmem()) outcome.major = true;
+  if (!read_in(file, page, outcome)) return Served::Bus;
   virt::PageTable& table = around_.table;
   const std::optional<Pfn> pfn = file.frame_of(page, table.frames());
   if (!pfn) return Served::NoMemory;
@@ -206,13 +211,7 @@ FaultHandler::Served FaultHandler::do_cow_fault(Vma& vma, std::uint64_t address,
   prepare_anon_vma(vma);
   BackingFile& file = *vma.file;
   const std::uint64_t page = vma.page_of(page_floor(address));
-  if (page >= file.pages()) {
-    around_.narrator.step("filemap_fault", [&] {
-      return fmt::format("page {} is behind the end ({} pages) → SIGBUS", page, file.pages());
-    });
-    return Served::Bus;
-  }
-  if (!file.is_cached(page) && !file.is_shmem()) outcome.major = true;
+  if (!read_in(file, page, outcome)) return Served::Bus;
   virt::PageTable& table = around_.table;
   phys::FrameSource& frames = table.frames();
   if (!file.frame_of(page, frames)) return Served::NoMemory;
