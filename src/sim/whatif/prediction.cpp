@@ -69,6 +69,10 @@ Result<Prediction> predict(const replay::Material& material, const Scenario& sce
   } else {
     prediction.figures = measure(other, *parts);
   }
+  if (const LimitWishes& wishes = scenario.wishes().limits; wishes.any()) {
+    const LimitPlan plan = FT_TRY(limit_plan(wishes, other.trace, prediction.notes));
+    prediction.limits = measure_limits(other, *parts, plan);
+  }
   const bool start_unknown =
       std::ranges::any_of(material.trace.processes,
                           [](const event::Process& process) { return process.present_at_start; });

@@ -1,11 +1,13 @@
 // A prediction: a recording as it was, and as it would have been under a scenario.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "sim/whatif/figures.h"
+#include "sim/whatif/memory_limits.h"
 #include "sim/whatif/scenario.h"
 
 namespace ft::sim::whatif {
@@ -18,6 +20,8 @@ struct Prediction {
   // On which node pages are, beyond what makes all estimated: it rests on where threads ran, or on
   // what was free.
   bool placement_estimated = false;
+  // Where less memory, or swap, was asked for.
+  std::optional<LimitFigures> limits;
   Notes notes;  // what was assumed, and what cannot be known
 };
 

@@ -66,6 +66,14 @@ std::optional<numa::Weights> weights_of(std::string_view text) {
   return weights;
 }
 
+std::optional<double> parse_decimal(std::string_view value) {
+  const std::string text(value);
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || !std::isfinite(number)) return std::nullopt;
+  return number;
+}
+
 // --- keys ----------------------------------------------------------------------------------------
 
 bool set_thp(std::string_view, std::string_view value, Wishes& wishes) {
@@ -174,11 +182,49 @@ bool set_numa_threads(std::string_view, std::string_view value, Wishes& wishes) 
 }
 
 bool set_fragmented(std::string_view, std::string_view value, Wishes& wishes) {
-  const std::string text(value);
-  char* end = nullptr;
-  const double share = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end != '\0' || !std::isfinite(share) || share < 0 || share > 1) return false;
-  wishes.fragmented = share;
+  const auto share = parse_decimal(value);
+  if (!share || *share < 0 || *share > 1) return false;
+  wishes.fragmented = *share;
+  return true;
+}
+
+// Of whole pages; the model takes machines in multiples of 4 MiB.
+bool set_memory(std::string_view, std::string_view value, Wishes& wishes) {
+  constexpr std::uint64_t kLeast = 64 * kMiB;
+  constexpr std::uint64_t kMost = 4096 * kGiB;
+  const auto bytes = parse_byte_size(value);
+  if (!bytes || *bytes < kLeast || *bytes > kMost || *bytes % (4 * kMiB) != 0) return false;
+  wishes.limits.machine = *bytes;
+  return true;
+}
+
+bool set_group_limit(std::string_view, std::string_view value, Wishes& wishes) {
+  const auto bytes = parse_byte_size(value);
+  if (!bytes || *bytes < kPageSize) return false;
+  wishes.limits.group = page_floor(*bytes);
+  return true;
+}
+
+bool set_swap(std::string_view, std::string_view value, Wishes& wishes) {
+  constexpr std::uint64_t kMost = 4096 * kGiB;
+  const auto bytes = value == "0" ? std::optional<std::uint64_t>(0) : parse_byte_size(value);
+  if (!bytes || *bytes > kMost) return false;
+  wishes.limits.swap = page_floor(*bytes);
+  return true;
+}
+
+bool set_swap_compression(std::string_view, std::string_view value, Wishes& wishes) {
+  constexpr double kMost = 1000;
+  const auto ratio = parse_decimal(value);
+  if (!ratio || *ratio < 1 || *ratio > kMost) return false;
+  wishes.limits.swap_compression = *ratio;
+  return true;
+}
+
+bool set_swappiness(std::string_view, std::string_view value, Wishes& wishes) {
+  const auto number = parse_integer<unsigned>(value);
+  if (!number || *number > reclaim::kMostSwappiness) return false;
+  wishes.limits.swappiness = *number;
   return true;
 }
 
@@ -216,6 +262,17 @@ constexpr std::array kSettings = {
     Setting{{"fragmented", "0 to 1",
              "share of free 2 MiB blocks in which a page is pinned, so that they serve none"},
             set_fragmented},
+    Setting{{"memory", "64M to 4T, in multiples of 4M",
+             "a host of so much memory: what is reclaimed, and whom the OOM killer ends"},
+            set_memory},
+    Setting{{"cgroup.limit", "4k or more", "limit of the memory cgroup that the start runs in"},
+            set_group_limit},
+    Setting{{"swap", "0 to 4T", "size of the swap space; a disk unless swap.compression is given"},
+            set_swap},
+    Setting{{"swap.compression", "1 to 1000",
+             "the swap space is zram, and pages get so many times smaller in it"},
+            set_swap_compression},
+    Setting{{"swappiness", "0 to 200", "vm.swappiness"}, set_swappiness},
 };
 
 constexpr std::array kKinds = [] {

@@ -10,6 +10,7 @@
 
 #include "sim/numa/policy.h"
 #include "sim/profile/machine_profile.h"
+#include "sim/whatif/memory_limits.h"
 #include "sim/whatif/memory_plan.h"
 
 namespace ft::sim::whatif {
@@ -38,6 +39,9 @@ struct Wishes {
   std::optional<double> fragmented;
   std::optional<std::uint64_t> pool_2m;  // hugetlb pages
   std::optional<std::uint64_t> pool_1g;
+
+  // Less memory than there was.
+  LimitWishes limits;
 
   // What somebody other than the JVM's authors could change in its calls.
   bool populate_heap = false;
