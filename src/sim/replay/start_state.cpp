@@ -204,6 +204,12 @@ machine::Settings settings_of(const event::Trace& trace, std::vector<std::string
   if (const auto kib = number_of(trace, "host.sysctl.vm.user_reserve_kbytes")) {
     limits.user_reserve_pages = *kib * kKiB >> kPageShift;
   }
+  const auto free_pool = [&](const std::string& pool) {
+    const std::uint64_t free = number_of(trace, pool + ".free").value_or(0);
+    return free - std::min(free, number_of(trace, pool + ".reserved").value_or(0));
+  };
+  limits.free_huge_pages_2m = free_pool("host.hugetlb.2048kB");
+  limits.free_huge_pages_1g = free_pool("host.hugetlb.1048576kB");
   if (trace.meta_or("host.page_table_levels") == "5") settings.layout.table_levels = 5;
   settings.huge_pages = huge_pages_of(trace);
   return settings;

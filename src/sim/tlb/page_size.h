@@ -36,6 +36,7 @@ class PageSizes {
   constexpr PageSizes(std::initializer_list<PageSize> sizes) {
     for (const PageSize size : sizes) bits_ |= bit(size);
   }
+  constexpr void add(PageSize size) { bits_ |= bit(size); }
   constexpr bool has(PageSize size) const { return (bits_ & bit(size)) != 0; }
   constexpr bool empty() const { return bits_ == 0; }
   constexpr bool operator==(const PageSizes&) const = default;

@@ -83,6 +83,15 @@ void Draft::add_call(const Call& after, SyscallNumber number, AddressRange range
   added_calls_.push_back({call, after.owner});
 }
 
+void Draft::add_map(const Call& after, AddressRange range, std::uint64_t prot,
+                    std::uint64_t flags) {
+  add_call(after, SyscallNumber::Mmap, range, prot);
+  event::Syscall& call = added_calls_.back().event;
+  call.args[3] = flags;
+  call.args[4] = ~std::uint64_t{0};  // no file
+  call.ret = static_cast<std::int64_t>(range.start);
+}
+
 void Draft::add_touches(const Call& after, AddressRange range) {
   for (std::uint64_t at = page_floor(range.start); at < range.end; at += kPageSize) {
     added_touches_.push_back({{.ts = after.end(),

@@ -47,6 +47,7 @@ class Draft {
   // Each takes effect when `after` has: later than everything that was added there before.
   void add_call(const Call& after, event::SyscallNumber number, AddressRange range,
                 std::uint64_t argument);
+  void add_map(const Call& after, AddressRange range, std::uint64_t prot, std::uint64_t flags);
   // Writes to every page of `range`, as the thread of `after`.
   void add_touches(const Call& after, AddressRange range);
   void add_touch(const Touch& like, std::uint64_t address);

@@ -54,8 +54,8 @@ class HugePageUser {
       if (table.range.size() >= kHugePageSize) widen_commits(table);
     }
     advise_heap();
-    drop_small_page_bitmap();
     erase_dropped();
+    drop_small_page_bitmap(draft_, view_);
     return {};
   }
 
@@ -120,27 +120,6 @@ class HugePageUser {
         draft_.add_touches(call, call.range());
         drop(i);
       }
-    }
-  }
-
-  // G1 keeps a bit for each page of the heap. With huge pages it is 512 times smaller and comes
-  // from the middle of an arena.
-  void drop_small_page_bitmap() {
-    constexpr std::uint64_t kChunkHeader = 16;  // of glibc's malloc
-    const std::uint64_t length = page_ceil(view_.heap.range.size() / kPageSize / 8 + kChunkHeader);
-    for (std::size_t i = view_.heap.call + 1; i < calls().size(); ++i) {
-      const Call& call = calls()[i];
-      const bool it = call.event.number == SyscallNumber::Mmap && call.owner == Subsystem::CHeap &&
-                      call.event.pid == view_.pid && call.event.length() == length;
-      if (!it) continue;
-      const AddressRange range = call.range();
-      const Nanoseconds since = call.event.ts;
-      std::erase_if(draft_.touches(), [&](const Touch& touch) {
-        return touch.pid == view_.pid && touch.event.ts >= since &&
-               range.contains(touch.event.addr);
-      });
-      drop(i);
-      return;
     }
   }
 

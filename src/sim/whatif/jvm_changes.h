@@ -14,6 +14,8 @@
 
 namespace ft::sim::whatif {
 
+struct JvmView;
+
 using Notes = std::vector<std::string>;  // sentences for the user: what was assumed
 
 // -Xms: the heap and its side tables are committed further; young regions are taken from the end of
@@ -29,7 +31,15 @@ Result<void> use_transparent_huge_pages(Draft& draft, Notes& notes);
 // huge pages as well, for which JDK 25 asks the kernel to populate.
 Result<void> touch_when_committed(Draft& draft, bool advised, Notes& notes);
 
+// The whole heap in hugetlb pages of that size from the start, as HotSpot does it where it uses
+// large pages. Errors: a heap that is not in whole such pages.
+Result<void> use_hugetlb_heap(Draft& draft, std::uint64_t page_bytes, Notes& notes);
+
 // MAP_POPULATE in every call that commits heap: no flag of HotSpot, but what a JVM could do.
 Result<void> populate_heap(Draft& draft, Notes& notes);
+
+// G1 keeps a bit for each page of the heap. With huge pages it is 512 times smaller and comes from
+// the middle of an arena, no longer a chunk of malloc's own.
+void drop_small_page_bitmap(Draft& draft, const JvmView& view);
 
 }  // namespace ft::sim::whatif

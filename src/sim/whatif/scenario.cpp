@@ -27,6 +27,8 @@ std::string known_flags() {
   return text;
 }
 
+constexpr std::uint64_t kPlenty = std::uint64_t{1} << 32U;
+
 std::string text_of(numa::NodeMask nodes) {
   std::string text;
   for (phys::NodeId node = 0; node < phys::kMostNodes; ++node) {
@@ -84,8 +86,27 @@ Result<void> Scenario::apply(Draft& draft, Notes& notes) const {
   }
   if (wishes_.huge_pages) FT_TRY_VOID(use_transparent_huge_pages(draft, notes));
   if (wishes_.pretouch) FT_TRY_VOID(touch_when_committed(draft, wishes_.huge_pages, notes));
+  if (wishes_.hugetlb_heap != 0) {
+    take_pools(draft.trace());
+    FT_TRY_VOID(use_hugetlb_heap(draft, wishes_.hugetlb_heap, notes));
+  }
   if (wishes_.populate_heap) FT_TRY_VOID(populate_heap(draft, notes));
   return {};
+}
+
+bool Scenario::says_pools() const {
+  return wishes_.pool_2m || wishes_.pool_1g || (wishes_.machine && wishes_.machine->kernel.hugetlb);
+}
+
+// Where nobody says how many pages there are, there are as many as are wanted.
+void Scenario::take_pools(event::Trace& trace) const {
+  const bool given =
+      wishes_.pool_2m || wishes_.pool_1g || (wishes_.machine && wishes_.machine->kernel.hugetlb);
+  const auto set = [&](const char* key, const std::optional<std::uint64_t>& pages) {
+    if (pages || !given) trace.meta[key] = std::to_string(pages.value_or(kPlenty));
+  };
+  set("host.hugetlb.2048kB.free", wishes_.pool_2m);
+  set("host.hugetlb.1048576kB.free", wishes_.pool_1g);
 }
 
 Result<std::optional<MemoryPlan>> Scenario::memory(const event::Trace& recorded,
@@ -114,6 +135,7 @@ Result<std::optional<MemoryPlan>> Scenario::memory(const event::Trace& recorded,
   plan.fragmented = wishes_.fragmented.value_or(plan.fragmented);
   plan.threads = wishes_.threads.value_or(plan.threads);
   plan.hugetlb.pages_2m = wishes_.pool_2m.value_or(plan.hugetlb.pages_2m);
+  plan.pools_grow = !says_pools();
   plan.hugetlb.pages_1g = wishes_.pool_1g.value_or(plan.hugetlb.pages_1g);
   if (wishes_.numa) {
     numa::NodeMask there;

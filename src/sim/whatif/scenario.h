@@ -45,6 +45,9 @@ class Scenario {
   Result<std::optional<MemoryPlan>> memory(const event::Trace& recorded, Notes& notes) const;
 
  private:
+  bool says_pools() const;
+  void take_pools(event::Trace& trace) const;
+
   Wishes wishes_;
 };
 

@@ -55,16 +55,7 @@ Result<void> SimulatedMemory::fill_pool(unsigned order, std::uint64_t pages) {
   unsigned empty = 0;
   std::vector<phys::Pfn>& pool = pools_[order];
   while (pool.size() < pages) {
-    std::optional<phys::Pfn> first;
-    if (order > phys::kMaxOrder) {
-      first = memory_->allocate_gigantic(order);
-    } else {
-      phys::Request request = phys::Request::user(order);
-      request.node = node;
-      request.this_node_only = true;
-      request.one_try = true;
-      first = memory_->request(request);
-    }
+    const phys::MaybeFrame first = page_for_pool(order, node, true);
     if (first) {
       pool.push_back(*first);
       empty = 0;
@@ -76,6 +67,15 @@ Result<void> SimulatedMemory::fill_pool(unsigned order, std::uint64_t pages) {
     node = nodes_.next_around(node);
   }
   return {};
+}
+
+phys::MaybeFrame SimulatedMemory::page_for_pool(unsigned order, NodeId node, bool here_only) {
+  if (order > phys::kMaxOrder) return memory_->allocate_gigantic(order);
+  phys::Request request = phys::Request::user(order);
+  request.node = node;
+  request.this_node_only = here_only;
+  request.one_try = true;
+  return memory_->request(request);
 }
 
 // In the order of their births. The scheduler keeps few running threads on one node, and spreads
@@ -225,10 +225,6 @@ phys::MaybeFrame SimulatedMemory::place(phys::Memory& memory, unsigned order, Fr
 phys::MaybeFrame SimulatedMemory::take_hugetlb(unsigned order) {
   const phys::WantedPlace& wanted = memory_->wanted();
   std::vector<phys::Pfn>& pool = pools_[order];
-  if (pool.empty()) {
-    tally_.count(order, FrameUse::Hugetlb, false);
-    return std::nullopt;
-  }
   const numa::Policy& policy = current().task_policy();
   NodeId node = memory_->node();
   const std::uint64_t index =
@@ -245,6 +241,11 @@ phys::MaybeFrame SimulatedMemory::take_hugetlb(unsigned order) {
   if (found == pool.end()) {
     found = std::ranges::find_if(
         pool, [&](phys::Pfn pfn) { return !bound || policy.nodes.contains(on(pfn)); });
+  }
+  if (found == pool.end() && plan_.pools_grow) {
+    const phys::MaybeFrame fresh = page_for_pool(order, node, false);
+    tally_.count(order, FrameUse::Hugetlb, static_cast<bool>(fresh));
+    return fresh;
   }
   if (found == pool.end()) return std::nullopt;
   const phys::Pfn first = *found;

@@ -51,6 +51,7 @@ class SimulatedMemory final : private phys::Placer {
 
   phys::MaybeFrame place(phys::Memory& memory, unsigned order, phys::FrameUse use) override;
   phys::MaybeFrame take_hugetlb(unsigned order);
+  phys::MaybeFrame page_for_pool(unsigned order, phys::NodeId node, bool here_only);
   Result<void> fill_pools();
   Result<void> fill_pool(unsigned order, std::uint64_t pages);
   void place_threads(const event::Trace& trace);
