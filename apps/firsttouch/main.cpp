@@ -47,6 +47,7 @@ int run(int argc, char** argv) {
   add_query(app, outcome);
   add_check(app, outcome);
   add_explain(app, outcome);
+  add_map(app, outcome);
   add_validate(app, outcome);
   add_replay(app, outcome);
   add_doctor(app, outcome);
