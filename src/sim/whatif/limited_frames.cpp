@@ -278,6 +278,7 @@ bool LimitedFrames::was_killed(std::int32_t pid) const {
 
 // Who swaps may go below every watermark for it (PF_MEMALLOC).
 void LimitedFrames::compressed_memory(std::uint64_t pages) {
+  most_compressed_ = std::max(most_compressed_, pages);
   if (!machine_) return;
   while (compressed_frames_.size() < pages) {
     phys::Request request = phys::Request::user(0);
@@ -302,7 +303,7 @@ void LimitedFrames::tell(LimitFigures& figures) const {
   figures.peak_bytes = groups_.memory(group_).most * kPageSize;
   figures.swapped_bytes = counts.swapped * kPageSize;
   figures.dropped_bytes = counts.dropped * kPageSize;
-  figures.compressed_bytes = swap_.memory_pages() * kPageSize;
+  figures.compressed_bytes = most_compressed_ * kPageSize;
   figures.huge_refused = huge_refused_;
   figures.kswapd_wakeups = counts.kswapd_wakeups;
   figures.direct_reclaims = counts.direct_runs;

@@ -98,6 +98,7 @@ class LimitedFrames final : public phys::FrameStore, private reclaim::Owner {
   std::uint64_t needed_tables_ = 0;
   std::uint64_t needed_kernel_ = 0;
   std::uint64_t huge_refused_ = 0;
+  std::uint64_t most_compressed_ = 0;
 };
 
 }  // namespace ft::sim::whatif

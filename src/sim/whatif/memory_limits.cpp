@@ -226,6 +226,8 @@ Result<LimitFigures> run(const replay::Material& material, const Parts& parts,
 void add_notes(LimitFigures& figures) {
   const LimitPlan& plan = figures.plan;
   figures.notes.emplace_back(
+      "all but what is told of less memory is as if there were enough of it");
+  figures.notes.emplace_back(
       "kernel stacks and objects of threads and areas are counted by their sizes in 6.18 "
       "(docs/model-reclaim.md); anonymous pages and page tables are exact");
   if (plan.group_bytes) {

@@ -82,7 +82,7 @@ struct LimitFigures {
   std::uint64_t peak_bytes = 0;           // charged to the group, with what CPUs hold ahead
   std::uint64_t swapped_bytes = 0;        // ever written
   std::uint64_t dropped_bytes = 0;        // clean pages of files
-  std::uint64_t compressed_bytes = 0;     // what zram takes at the end
+  std::uint64_t compressed_bytes = 0;     // what zram took, at its most
   std::uint64_t huge_refused = 0;         // huge pages that the limit had no room for
   std::uint64_t kswapd_wakeups = 0;
   std::uint64_t direct_reclaims = 0;

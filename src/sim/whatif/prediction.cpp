@@ -72,6 +72,8 @@ Result<Prediction> predict(const replay::Material& material, const Scenario& sce
   if (const LimitWishes& wishes = scenario.wishes().limits; wishes.any()) {
     const LimitPlan plan = FT_TRY(limit_plan(wishes, other.trace, prediction.notes));
     prediction.limits = measure_limits(other, *parts, plan);
+    const Notes& assumed = prediction.limits->notes;
+    prediction.notes.insert(prediction.notes.end(), assumed.begin(), assumed.end());
   }
   const bool start_unknown =
       std::ranges::any_of(material.trace.processes,
