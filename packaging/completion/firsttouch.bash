@@ -25,7 +25,7 @@ _firsttouch_values() {
     "record --stacks") echo "fp dwarf" ;;
     "record --snapshots") echo "light full" ;;
     "record --duration" | "record --ring-size" | "report --top" | "check --most" | "validate --most" | "explain --entry") echo "any" ;;
-    "replay --set") echo "thp= thp.64kB= thp.2048kB= thp.zero_page= kernel= populate=heap" ;;
+    "replay --set") echo "thp= thp.64kB= thp.2048kB= thp.zero_page= kernel= populate=heap cgroup.limit= memory= swap= swap.compression= swappiness=" ;;
     "replay --jvm") echo "-Xms -XX:+UseTransparentHugePages -XX:+AlwaysPreTouch" ;;
     "replay --sweep" | "replay --core") echo "any" ;;
     "explain --level") echo "pte pmd pud p4d pgd" ;;
