@@ -73,12 +73,12 @@ constexpr std::array kNames = {
 
 class Scorer {
  public:
-  Scorer(const OwnerHistory& history, event::Pid pid, Nanoseconds ts) : history_(history) {
-    for (const Region* region : history.regions_at(pid, ts)) {
-      ours_.assign(region->range, region);
-      score_.mapped += region->range.size();
-      if (owner_of(*region).subsystem == Subsystem::Unknown) {
-        score_.unknown_mapped += region->range.size();
+  explicit Scorer(std::span<const ScoredPiece> pieces) {
+    for (const ScoredPiece& piece : pieces) {
+      ours_.assign(piece.range, &piece);
+      score_.mapped += piece.range.size();
+      if (owner_of(piece).subsystem == Subsystem::Unknown) {
+        score_.unknown_mapped += piece.range.size();
       }
     }
   }
@@ -89,11 +89,12 @@ class Scorer {
     count_what_nmt_lacks(nmt);
     for (const jvm::XlogRegion& name : names) compare_name(name);
     count_resident(smaps);
+    compare_resident(nmt, smaps);
     return std::move(score_);
   }
 
  private:
-  const Owner& owner_of(const Region& region) const { return history_.owners()[region.owner]; }
+  static const Owner& owner_of(const ScoredPiece& piece) { return *piece.owner; }
 
   void compare_tags(const jvm::NmtReport& nmt) {
     std::map<std::string, TagScore> tags;
@@ -102,7 +103,7 @@ class Scorer {
       tag.tag = theirs.tag;
       tag.bytes += theirs.range.size();
       std::uint64_t covered = theirs.range.start;
-      ours_.for_each_in(theirs.range, [&](AddressRange piece, const Region* region) {
+      ours_.for_each_in(theirs.range, [&](AddressRange piece, const ScoredPiece* region) {
         if (piece.start > covered) disagree({covered, piece.start}, theirs.tag, "nothing mapped");
         covered = piece.end;
         const Owner& owner = owner_of(*region);
@@ -118,7 +119,7 @@ class Scorer {
       if (is_stack(theirs.tag)) continue;
       for (const AddressRange committed : nmt.merged_committed(theirs)) {
         score_.nmt_committed += committed.size();
-        ours_.for_each_in(committed, [&](AddressRange piece, const Region* region) {
+        ours_.for_each_in(committed, [&](AddressRange piece, const ScoredPiece* region) {
           if (region->committed) score_.committed_agreed += piece.size();
         });
       }
@@ -129,7 +130,7 @@ class Scorer {
   void count_what_nmt_lacks(const jvm::NmtReport& nmt) {
     IntervalMap<char> theirs;
     for (const jvm::NmtRegion& region : nmt.regions) theirs.assign(region.range, 0);
-    ours_.for_each([&](AddressRange range, const Region* region) {
+    ours_.for_each([&](AddressRange range, const ScoredPiece* region) {
       if (!has_nmt_tag(owner_of(*region).subsystem)) return;
       std::uint64_t common = 0;
       theirs.for_each_in(range, [&](AddressRange piece, char) { common += piece.size(); });
@@ -141,7 +142,7 @@ class Scorer {
     const auto expected = std::ranges::find(kNames, theirs.name, &Expected::name);
     if (expected == kNames.end()) return;
     NameScore name{theirs.name, theirs.range, 0, {}};
-    ours_.for_each_in(theirs.range, [&](AddressRange piece, const Region* region) {
+    ours_.for_each_in(theirs.range, [&](AddressRange piece, const ScoredPiece* region) {
       const Owner& owner = owner_of(*region);
       const bool detail_agrees =
           expected->detail.empty() || owner.detail.starts_with(expected->detail);
@@ -159,10 +160,27 @@ class Scorer {
       const std::uint64_t resident = entry.counters.resident();
       score_.resident += resident;
       std::uint64_t known = 0;
-      ours_.for_each_in(entry.vma.range, [&](AddressRange piece, const Region* region) {
+      ours_.for_each_in(entry.vma.range, [&](AddressRange piece, const ScoredPiece* region) {
         if (owner_of(*region).subsystem != Subsystem::Unknown) known += piece.size();
       });
       score_.unknown_resident += std::min(resident, entry.vma.range.size() - known);
+    }
+  }
+
+  void compare_resident(const jvm::NmtReport& nmt, std::span<const host::SmapsEntry> smaps) {
+    IntervalMap<const jvm::NmtRegion*> theirs;
+    for (const jvm::NmtRegion& region : nmt.regions) theirs.assign(region.range, &region);
+    for (const host::SmapsEntry& entry : smaps) {
+      const auto resident = static_cast<double>(entry.counters.resident());
+      if (resident == 0) continue;
+      const double per_byte = resident / static_cast<double>(entry.vma.range.size());
+      theirs.for_each_in(entry.vma.range, [&](AddressRange part, const jvm::NmtRegion* region) {
+        score_.nmt_resident += per_byte * static_cast<double>(part.size());
+        ours_.for_each_in(part, [&](AddressRange piece, const ScoredPiece* ours) {
+          if (!stands_for_tag(owner_of(*ours).subsystem, region->tag)) return;
+          score_.resident_agreed += per_byte * static_cast<double>(piece.size());
+        });
+      });
     }
   }
 
@@ -172,8 +190,7 @@ class Scorer {
         fmt::format("[{:#x}, {:#x}) {}: ours {}", range.start, range.end, tag, ours));
   }
 
-  const OwnerHistory& history_;
-  IntervalMap<const Region*> ours_;
+  IntervalMap<const ScoredPiece*> ours_;
   Score score_;
 };
 
@@ -235,7 +252,16 @@ double Score::unknown_resident_share() const {
 
 Score score(const OwnerHistory& history, event::Pid pid, Nanoseconds ts, const jvm::NmtReport& nmt,
             std::span<const jvm::XlogRegion> names, std::span<const host::SmapsEntry> smaps) {
-  return Scorer(history, pid, ts).run(nmt, names, smaps);
+  std::vector<ScoredPiece> pieces;
+  for (const Region* region : history.regions_at(pid, ts)) {
+    pieces.push_back({region->range, &history.owners()[region->owner], region->committed});
+  }
+  return score(pieces, nmt, names, smaps);
+}
+
+Score score(std::span<const ScoredPiece> pieces, const jvm::NmtReport& nmt,
+            std::span<const jvm::XlogRegion> names, std::span<const host::SmapsEntry> smaps) {
+  return Scorer(pieces).run(nmt, names, smaps);
 }
 
 }  // namespace ft::attribution

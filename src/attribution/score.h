@@ -50,7 +50,15 @@ struct Score {
   std::uint64_t resident = 0;          // everything resident, by smaps
   std::uint64_t unknown_resident = 0;  // at most: a mapping of two owners counts against us
 
-  double agreement() const;               // over all tags
+  // Of the resident bytes of smaps, those in NMT's map, and of these those that agree. Where one
+  // mapping holds several owners its resident bytes are shared out by size.
+  double nmt_resident = 0;
+  double resident_agreed = 0;
+
+  double agreement() const;  // over all tags
+  double resident_agreement() const {
+    return nmt_resident == 0 ? 1 : resident_agreed / nmt_resident;
+  }
   double agreement_outside_heap() const;  // without Java Heap and Class
   double macro_average() const;           // mean over tags
   double names_right() const;
@@ -60,6 +68,17 @@ struct Score {
 
 // The state of `pid` at `ts` against what NMT, -Xlog and smaps said then; the last two may be
 // empty.
+// A stretch of a process's address space and its owner, wherever that was found out.
+struct ScoredPiece {
+  AddressRange range;
+  const Owner* owner = nullptr;
+  bool committed = false;
+};
+
+// `pieces` do not overlap.
+Score score(std::span<const ScoredPiece> pieces, const jvm::NmtReport& nmt,
+            std::span<const jvm::XlogRegion> names, std::span<const host::SmapsEntry> smaps);
+
 Score score(const OwnerHistory& history, event::Pid pid, Nanoseconds ts, const jvm::NmtReport& nmt,
             std::span<const jvm::XlogRegion> names = {},
             std::span<const host::SmapsEntry> smaps = {});

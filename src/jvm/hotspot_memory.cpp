@@ -324,10 +324,14 @@ class MemoryReader {
     const auto table_at = structs_.offset("ZHeap", "_page_table");
     const auto map_at = structs_.offset("ZPageTable", "_map");
     if (!heap_at || !table_at || !map_at || z_span_ == 0 || heap_object_ == 0) return;
-    const auto map =
-        field(heap_object_ + *heap_at + *table_at + *map_at, "ZGranuleMapForPageTable", "_map");
-    const Word bytes = z_span_ / kHugePageSize * sizeof(Word);
-    if (map) add(AddressRange::of_size(*map, bytes), Subsystem::GcOther, "page table");
+    // ZGranuleMap is {entries, entries' address}.
+    const Word table = heap_object_ + *heap_at + *table_at + *map_at;
+    const auto map = field(table, "ZGranuleMapForPageTable", "_map");
+    const auto count = word(table);
+    const bool shaped = count && *count > 0 && *count <= z_span_ / kHugePageSize;
+    if (map && shaped) {
+      add(AddressRange::of_size(*map, *count * sizeof(Word)), Subsystem::GcOther, "page table");
+    }
   }
 
   // --- small things -----------------------------------------------------------------------------
@@ -338,11 +342,12 @@ class MemoryReader {
     if (start && size && *size <= kGiB) {
       add(AddressRange::of_size(*start, *size), Subsystem::JvmInternal, "performance data");
     }
-    // Two pages, the upper one readable (SafepointMechanism::default_initialize).
+    // Two pages: one without rights, then one to be read (SafepointMechanism::default_initialize).
     const auto polling = symbol_("_ZN18SafepointMechanism13_polling_pageE");
-    const auto good = polling ? word(*polling) : std::nullopt;
-    if (good && *good > kPageSize && *good % kPageSize == 0) {
-      add({*good - kPageSize, *good + kPageSize}, Subsystem::JvmInternal, "safepoint page");
+    const auto page_pair = polling ? word(*polling) : std::nullopt;
+    if (page_pair && *page_pair % kPageSize == 0) {
+      add(AddressRange::of_size(*page_pair, 2 * kPageSize), Subsystem::JvmInternal,
+          "safepoint page");
     }
     const auto poison = symbol_("g_assert_poison");
     const auto page = poison ? word(*poison) : std::nullopt;

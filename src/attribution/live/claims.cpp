@@ -31,6 +31,19 @@ Owner stack_owner(event::Tid tid, bool in_jvm, bool java, const ThreadNames& thr
           evidence, std::move(name)};
 }
 
+// How far up a mapping the first of malloc's chunks is looked for: 4 MiB.
+constexpr std::uint64_t kMostSteps = 1024;
+
+// Whether from here on one chunk follows the other up to the end.
+bool chunks_reach(std::uint64_t at, std::uint64_t end, const jvm::ReadMemory& memory) {
+  while (at < end) {
+    const auto size = mmapped_chunk_at(at, end - at, memory);
+    if (!size) return false;
+    at += *size;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::vector<AddressRange> unclaimed(AddressRange range, const Claims& claims) {
@@ -46,7 +59,11 @@ std::vector<AddressRange> unclaimed(AddressRange range, const Claims& claims) {
 
 void claim_hotspot(const jvm::HotSpotMemory& jvm, Claims& claims) {
   for (const jvm::HotSpotRange& range : jvm.ranges) {
-    claims.assign(range.range, {{range.subsystem, Evidence::JvmData, range.detail}, true});
+    // Archives are mapped into the heap, the class space and the code cache; a heap may be a file.
+    const bool owns_files = range.subsystem == Subsystem::JavaHeap ||
+                            range.subsystem == Subsystem::CdsArchive ||
+                            range.subsystem == Subsystem::CodeCache;
+    claims.assign(range.range, {{range.subsystem, Evidence::JvmData, range.detail}, owns_files});
   }
 }
 
@@ -107,13 +124,22 @@ void claim_malloc(std::span<const host::Vma> areas, const jvm::ReadMemory& memor
   for (const host::Vma& area : areas) {
     if (!is_plain_data(area)) continue;
     for (AddressRange part : unclaimed(area.range, claims)) {
-      // Neighbouring chunks make one mapping.
-      while (!part.empty()) {
-        const auto size = mmapped_chunk_at(part.start, part.size(), memory);
-        if (!size) break;
-        claims.assign(AddressRange::of_size(part.start, *size),
-                      {{Subsystem::CHeap, Evidence::LibcData, "large block"}, false});
-        part.start += *size;
+      // Neighbouring chunks make one mapping; so may something else of the JVM's below them.
+      std::uint64_t at = part.start;
+      for (std::uint64_t steps = 0; at < part.end && steps < kMostSteps; ++steps) {
+        const auto size = mmapped_chunk_at(at, part.end - at, memory);
+        if (size && chunks_reach(at, part.end, memory)) {
+          claims.assign({at, part.end},
+                        {{Subsystem::CHeap, Evidence::LibcData, "large block"}, false});
+          break;
+        }
+        if (size && at == part.start) {
+          claims.assign(AddressRange::of_size(at, *size),
+                        {{Subsystem::CHeap, Evidence::LibcData, "large block"}, false});
+          part.start = at += *size;
+          continue;
+        }
+        at += kPageSize;
       }
     }
   }

@@ -264,6 +264,11 @@ struct LiveOwners::State {
     if (in_jvm && area.executable && area.writable) {
       return {Subsystem::CodeCache, Evidence::Elimination, ""};
     }
+    // Below any address the kernel gives by itself: Shenandoah asks for the lowest it can get, so
+    // that a table of its regions can be found by shifting an address.
+    if (in_jvm && area.range.end <= kMiB) {
+      return {Subsystem::GcOther, Evidence::Size, "collection set"};
+    }
     if (accessible && area.range.size() < kMallocThreshold && !reserved_around(index)) {
       return {Subsystem::Libraries, Evidence::Size, "loader"};
     }

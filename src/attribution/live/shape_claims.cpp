@@ -88,7 +88,10 @@ class ShapeClaimer {
       const std::uint64_t used = archive.range.end - base;
       const std::uint64_t border =
           base + (used + kArchiveAlignment - 1) / kArchiveAlignment * kArchiveAlignment;
-      if (rest.range.end <= border || rest.range.size() < kArchiveAlignment) return;
+      if (rest.range.end <= border || rest.range.size() < kArchiveAlignment) {
+        i = archive.last - 1;  // objects in the heap
+        continue;
+      }
       claim({base, border}, Subsystem::CdsArchive, Evidence::Size, "", true);
       claim({border, std::min(rest.range.end, border + kUsualClassSpace)}, Subsystem::ClassSpace,
             Evidence::Size);
@@ -208,15 +211,29 @@ class ShapeClaimer {
     return at >= range.end;
   }
 
-  // The safepoint page: one page without rights, one that may only be read.
+  // The safepoint page: one page without rights, one that may only be read. A lone page without
+  // rights is the one that assertions write to. The segment maps of the code cache are committed
+  // five pages at a time.
   void claim_small() {
+    constexpr std::uint64_t kSegmentMapStep = 5 * kPageSize;
     for (std::size_t i = 1; i < areas_.size(); ++i) {
-      const Vma& good = areas_[i];
-      if (!is_anonymous(good) || !good.readable || good.writable || good.executable) continue;
-      if (good.range.size() != kPageSize || areas_[i - 1].range.end != good.range.start) continue;
-      if (accessible(areas_[i - 1])) continue;
-      claim({good.range.start - kPageSize, good.range.end}, Subsystem::JvmInternal, Evidence::Size,
-            "safepoint page");
+      const Vma& area = areas_[i];
+      const Vma& below = areas_[i - 1];
+      if (!is_anonymous(area) || below.range.end != area.range.start) continue;
+      const bool read_only = area.readable && !area.writable && !area.executable;
+      if (read_only && area.range.size() == kPageSize && !accessible(below)) {
+        claim({area.range.start - kPageSize, area.range.end}, Subsystem::JvmInternal,
+              Evidence::Size, "safepoint page");
+      }
+      if (!accessible(area) && is_anonymous(below) && below.writable &&
+          below.range.size() == kSegmentMapStep && area.range.size() <= 16 * kMiB) {
+        claim({below.range.start, area.range.end}, Subsystem::CodeCache, Evidence::Size,
+              "segment map");
+      }
+    }
+    for (const Vma& area : areas_) {
+      if (!is_anonymous(area) || accessible(area) || area.range.size() != kPageSize) continue;
+      claim(area.range, Subsystem::JvmInternal, Evidence::Size, "poison page");
     }
   }
 
