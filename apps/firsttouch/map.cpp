@@ -5,11 +5,13 @@
 
 #include "analysis/live_map.h"
 #include "analysis/map_view.h"
+#include "analysis/recorded_map.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "command.h"
 #include "jvm/subsystem.h"
 #include "output.h"
+#include "recording/reader.h"
 #include "report/csv/memory_map.h"
 #include "report/json/memory_map.h"
 #include "report/text/memory_map.h"
@@ -30,6 +32,12 @@ struct MapArguments {
 };
 
 Result<report::model::MemoryMap> take(const MapArguments& arguments) {
+  if (!arguments.file.empty()) {
+    const auto reader = FT_TRY(recording::Reader::open(arguments.file));
+    analysis::RecordedMapOptions options{.at = arguments.at, .pid = {}};
+    if (arguments.pid != 0) options.pid = arguments.pid;
+    return analysis::recorded_map(*reader, options);
+  }
   analysis::LiveMap live = FT_TRY(analysis::LiveMap::open(arguments.pid));
   return live.take(analysis::MapDetail::Full);
 }
