@@ -1,6 +1,6 @@
 # bash completion for firsttouch; needs nothing but bash itself.
 
-_firsttouch_commands="record report import query check explain validate replay doctor"
+_firsttouch_commands="record report import query check explain validate replay watch doctor"
 
 # The options of a command.
 _firsttouch_options() {
@@ -12,6 +12,7 @@ _firsttouch_options() {
     check | validate) echo "--format --most -h --help" ;;
     replay) echo "--set --jvm --sweep --core --format -o --output -h --help" ;;
     explain) echo "--entry --level --kernel -p --pid --format -h --help" ;;
+    watch) echo "-p --pid -i --interval -n --count --once --plain --csv --json -o --output -h --help" ;;
     query | doctor) echo "--format -h --help" ;;
     *) echo "-h --help --version" ;;
   esac
@@ -31,7 +32,8 @@ _firsttouch_values() {
     "explain --level") echo "pte pmd pud p4d pgd" ;;
     "explain --kernel") echo "6.1 6.12 6.18" ;;
     "explain -p" | "explain --pid") echo "pid" ;;
-    "record -p" | "record --pid") echo "pid" ;;
+    "record -p" | "record --pid" | "watch -p" | "watch --pid") echo "pid" ;;
+    "watch -i" | "watch --interval" | "watch -n" | "watch --count") echo "any" ;;
     "record -u" | "record --user") echo "user" ;;
     "report --format") echo "text json csv strace" ;;
     "report --table") echo "subsystems syscalls calls faults threads phases reconcile" ;;
@@ -67,7 +69,7 @@ _firsttouch_value() {
   esac
 }
 
-# The command that record runs: completed as if it stood alone, where bash-completion is loaded.
+# The command that record or watch runs: completed as if it stood alone, where bash-completion is loaded.
 _firsttouch_target() {
   if declare -F _command_offset >/dev/null; then
     _command_offset "$1"
@@ -128,7 +130,7 @@ _firsttouch() {
   fi
 
   _firsttouch_find_operand "$command" "$first"
-  if [[ $command == record ]] && ((_firsttouch_at)); then
+  if [[ $command == record || $command == watch ]] && ((_firsttouch_at)); then
     _firsttouch_target "$_firsttouch_at"
     return
   fi
@@ -140,7 +142,7 @@ _firsttouch() {
     _firsttouch_reply -W "$(_firsttouch_options "$command")"
   else
     case $command in
-      record) _firsttouch_target "$COMP_CWORD" ;;
+      record | watch) _firsttouch_target "$COMP_CWORD" ;;
       "import strace") _firsttouch_value file ;;
       report | query | check | validate | replay) ((_firsttouch_at)) || _firsttouch_recordings ;;
       explain)

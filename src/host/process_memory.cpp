@@ -91,4 +91,48 @@ Result<std::uint64_t> read_map_count(const HostFiles& files, const ProcessIdenti
   return lines - (text->find("[vsyscall]") != std::string::npos ? 1 : 0);
 }
 
+Result<CommandWords> read_command_words(const HostFiles& files, const ProcessIdentity& who) {
+  CommandWords command;
+  const std::string text = FT_TRY(files.read(file_of(who.pid, "cmdline")));
+  for (const std::string_view word : split(text, '\0')) {
+    if (!word.empty()) command.words.emplace_back(word);
+  }
+  const auto environment = files.read(file_of(who.pid, "environ"));
+  if (!environment) return command;
+  command.with_environment = true;
+  for (const std::string_view variable : split(*environment, '\0')) {
+    for (const std::string_view name :
+         {"JAVA_TOOL_OPTIONS=", "JDK_JAVA_OPTIONS=", "_JAVA_OPTIONS="}) {
+      if (!variable.starts_with(name)) continue;
+      std::string_view rest = variable.substr(name.size());
+      for (auto word = take_word(rest); !word.empty(); word = take_word(rest)) {
+        command.words.emplace_back(word);
+      }
+    }
+  }
+  return command;
+}
+
+std::optional<std::vector<std::uint32_t>> nodes_of_cpus(const HostFiles& files,
+                                                        std::string_view cpus) {
+  const std::string folder = "/sys/devices/system/node/";
+  const auto wanted = numbers_of_list(cpus);
+  if (!wanted) return std::nullopt;
+  std::vector<std::uint32_t> nodes;
+  bool told = false;
+  for (const std::string& name : files.names_in(folder)) {
+    if (!name.starts_with("node")) continue;
+    const auto node = parse_integer<std::uint32_t>(std::string_view(name).substr(4));
+    const auto list = node ? files.text(folder + name + "/cpulist") : std::nullopt;
+    const auto here = list ? numbers_of_list(*list) : std::nullopt;
+    if (!here) continue;
+    told = true;
+    const bool any = std::ranges::any_of(
+        *here, [&](std::uint32_t cpu) { return std::ranges::binary_search(*wanted, cpu); });
+    if (any) nodes.push_back(*node);
+  }
+  if (!told) return std::nullopt;
+  return nodes;
+}
+
 }  // namespace ft::host

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/units.h"
@@ -61,5 +63,19 @@ Result<SmapsCounters> read_rollup(const HostFiles& files, const ProcessIdentity&
 // Mappings of the process, as the kernel counts them against vm.max_map_count: the lines of maps
 // but for [vsyscall]. Needs the same right.
 Result<std::uint64_t> read_map_count(const HostFiles& files, const ProcessIdentity& who);
+
+// The words of its command line, then those of the variables of its environment that a JVM takes
+// options from (JAVA_TOOL_OPTIONS, JDK_JAVA_OPTIONS, _JAVA_OPTIONS), split at blanks. The
+// environment needs the same right; what it holds besides is not kept. Fails where neither the
+// command line can be read.
+struct CommandWords {
+  std::vector<std::string> words;
+  bool with_environment = false;
+};
+Result<CommandWords> read_command_words(const HostFiles& files, const ProcessIdentity& who);
+
+// The nodes of the CPUs that a list such as "0-3,8" names; nothing where the host does not tell.
+std::optional<std::vector<std::uint32_t>> nodes_of_cpus(const HostFiles& files,
+                                                        std::string_view cpus);
 
 }  // namespace ft::host

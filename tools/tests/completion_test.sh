@@ -58,6 +58,9 @@ expect "" record --duration ""
 expect "root" record -u roo
 expect_among "$$" record -p "$$"
 expect_among "bash" record -- bas
+expect_among "$$" watch -p "$$"
+expect "--json" watch -p 1 --j
+expect_among "bash" watch --once -- bas
 expect_among "bash" record bas
 expect "start.log" record -o x.ft -- cat start.l
 expect "start.log" record cat start.l

@@ -33,17 +33,16 @@ struct FindingFacts {
   Known<std::vector<std::uint32_t>> cpu_nodes;  // of the CPUs the process may run on
 
   // Parts of it.
-  Known<std::uint64_t> stacks_resident;  // of all threads
-  Known<std::uint64_t> stacks_huge;      // in 2 MiB pages
-  Known<std::uint64_t> huge;             // in 2 MiB pages, in all
+  Known<std::uint64_t> stacks_huge;  // in 2 MiB pages
+  Known<std::uint64_t> huge;         // in 2 MiB pages, in all
   // Of `huge`: 4 KiB pages that hold anything but zeroes, measured, or scaled from a sample.
   Known<std::uint64_t> huge_used;
   Known<std::uint64_t> c_heap_resident;  // main heap and arenas of the C library
+  Known<std::uint64_t> c_heap_used;      // of it, handed out by malloc and not given back
   Known<std::uint64_t> c_heap_arenas;    // besides the main one; a count
 
   // The JVM's own account (NMT).
   Known<std::uint64_t> nmt_committed;
-  Known<std::uint64_t> nmt_malloc;
   // What NMT does not count, with its resident bytes: "libraries", "files".
   std::map<std::string, std::uint64_t> outside_nmt;
 
@@ -52,8 +51,6 @@ struct FindingFacts {
   // The tightest limit of its group and the groups above; the inner optional is empty where there
   // is no limit.
   Known<std::optional<std::uint64_t>> cgroup_limit;
-  Known<std::uint64_t> cgroup_current;      // of the group with that limit
-  Known<std::uint64_t> cgroup_reclaimable;  // page cache in it
   // The JVM's words: its command line and JDK_JAVA_OPTIONS, JAVA_TOOL_OPTIONS where readable.
   Known<std::vector<std::string>> jvm_words;
 };

@@ -115,4 +115,12 @@ CgroupsView cgroups_view(const CgroupLooks& looks) {
   return view;
 }
 
+std::optional<std::uint64_t> tightest_limit(const CgroupsView& groups) {
+  std::optional<std::uint64_t> least;
+  for (const CgroupView& level : groups.levels) {
+    if (level.limit) least = std::min(least.value_or(*level.limit), *level.limit);
+  }
+  return least;
+}
+
 }  // namespace ft::analysis

@@ -23,4 +23,7 @@ report::model::CgroupsView cgroups_view(const CgroupLooks& looks);
 report::model::MemoryPressure pressure_view(const host::Pressure& now, const host::Pressure* before,
                                             std::optional<double> seconds);
 
+// The smallest limit of all levels; nothing where there is none.
+std::optional<std::uint64_t> tightest_limit(const report::model::CgroupsView& groups);
+
 }  // namespace ft::analysis

@@ -1,0 +1,66 @@
+#include "analysis/findings/facts_of_map.h"
+
+#include <algorithm>
+
+#include "base/byte_size.h"
+
+namespace ft::analysis {
+
+namespace {
+
+using report::model::Known;
+using report::model::MapFigures;
+using report::model::MapSubsystem;
+using report::model::MemoryMap;
+
+const MapFigures* figures_of(const MemoryMap& map, std::string_view name) {
+  const auto found = std::ranges::find(map.subsystems, name, &MapSubsystem::name);
+  return found == map.subsystems.end() ? nullptr : &found->figures;
+}
+
+void add_heap(const MemoryMap& map, std::span<const std::string> words, FindingFacts& facts) {
+  const MapFigures* heap = figures_of(map, "Java heap");
+  if (!heap) return;
+  facts.heap_resident = heap->once();
+  facts.heap_swapped = heap->swapped;
+  // ZGC reserves many times the heap's maximum.
+  const bool reserves_more = map.jvm.find(", Z") != std::string::npos || map.jvm.empty();
+  facts.heap_reserved = heap_maximum_given(words);
+  if (!facts.heap_reserved && !reserves_more) facts.heap_reserved = heap->reserved;
+  if (heap->nodes.empty()) return;
+  facts.heap_by_node.emplace();
+  for (const auto& node : heap->nodes) (*facts.heap_by_node)[node.node] = node.bytes;
+}
+
+void add_stacks(const MemoryMap& map, FindingFacts& facts) {
+  std::optional<std::uint64_t> huge;
+  for (const std::string_view name : {"Java thread stacks", "JVM thread stacks", "Thread stacks"}) {
+    const MapFigures* stacks = figures_of(map, name);
+    if (stacks && stacks->huge) huge = huge.value_or(0) + *stacks->huge;
+  }
+  facts.stacks_huge = huge;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> heap_maximum_given(std::span<const std::string> words) {
+  std::optional<std::uint64_t> maximum;
+  for (const std::string& word : words) {
+    for (const std::string_view flag : {"-Xmx", "-XX:MaxHeapSize="}) {
+      if (!word.starts_with(flag)) continue;
+      if (const auto size = parse_byte_size(std::string_view(word).substr(flag.size()))) maximum = size;
+    }
+  }
+  return maximum;
+}
+
+void add_facts(const MemoryMap& map, std::span<const std::string> words, FindingFacts& facts) {
+  if (map.total.resident) facts.resident = map.total.once();
+  if (map.areas != 0) facts.map_count = map.areas;
+  if (map.total.huge) facts.huge = map.total.huge;
+  add_heap(map, words, facts);
+  add_stacks(map, facts);
+  if (const MapFigures* c_heap = figures_of(map, "C heap")) facts.c_heap_resident = c_heap->once();
+}
+
+}  // namespace ft::analysis
