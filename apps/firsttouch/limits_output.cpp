@@ -74,7 +74,7 @@ std::string parts_table(const LimitFigures& figures) {
       figures.parts, [](const LimitPart& part) { return part.swapped_bytes != 0; });
   if (!swapped && figures.verdict != Verdict::Killed) return "";
   std::string text =
-      fmt::format("\n  {:<26}{:>16}{:>16}\n", "private memory of",
+      fmt::format("\n  {:<26}{:>16}{:>16}\n", "memory of",
                   figures.verdict == Verdict::Killed ? "when killed" : "resident", "in swap");
   for (const LimitPart& part : figures.parts) {
     text += fmt::format("  {:<26}{:>16}{:>16}  estimated\n", jvm::name_of(part.part),
@@ -89,7 +89,8 @@ std::string limits_text(const LimitFigures& figures) {
   std::string text =
       fmt::format("\nwith {}: {} (estimated)\n", given(figures.plan), verdict_words(figures));
   text += line("needed at once without swap", human_bytes(figures.needed_bytes), kEstimated);
-  text += line("  anonymous pages", human_bytes(figures.needed_anonymous_bytes), kExact);
+  text += line("  anonymous pages and shared memory", human_bytes(figures.needed_anonymous_bytes),
+               kExact);
   text += line("  page tables", human_bytes(figures.needed_table_bytes), kExact);
   text += line("  stacks and objects of the kernel", human_bytes(figures.needed_kernel_bytes),
                kEstimated);

@@ -100,6 +100,7 @@ LimitedFrames::Block& LimitedFrames::block_at(phys::Pfn first) {
 }
 
 phys::MaybeFrame LimitedFrames::allocate(unsigned order, phys::FrameUse use) {
+  settle();
   if (use == phys::FrameUse::Hugetlb) return FrameStore::allocate(order, use);
   phys::Pfn machine_frame = 0;
   if (machine_) {
@@ -128,27 +129,62 @@ phys::MaybeFrame LimitedFrames::allocate(unsigned order, phys::FrameUse use) {
            .order = static_cast<std::uint8_t>(order),
            .pid = pid_,
            .machine_frame = machine_frame};
-  if (use == phys::FrameUse::PageTable) {
-    table_pages_ += pages_of(order);
-  } else if (use == phys::FrameUse::Anonymous || machine_) {
-    const bool file = use == phys::FrameUse::PageCache;
-    const reclaim::Page page = {
-        .frame = machine_frame,
-        .zone = machine_ ? machine_->zone_of(machine_frame).index() : phys::ZoneIndex{0},
-        .group = file ? kRootGroup : group_,
-        .kind = file ? reclaim::PageKind::File : reclaim::PageKind::Anonymous,
-        .order = static_cast<std::uint8_t>(order),
-        .young = true};
-    block.state = State::Resident;
-    block.page = reclaimer_->add(page);
-    if (block.page >= frame_of_.size()) frame_of_.resize(block.page + 1);
-    frame_of_[block.page] = *first;
-    if (!file) anonymous_pages_ += pages_of(order);
-  } else {
-    block.state = State::Free;  // a page of a file that nobody here pays for
+  switch (use) {
+    case phys::FrameUse::PageTable:
+      table_pages_ += pages_of(order);
+      break;
+    case phys::FrameUse::PageCache:
+      block.state = State::Unsettled;
+      unsettled_.push_back(*first);
+      break;
+    default:
+      add_to_lists(*first, reclaim::PageKind::Anonymous);
   }
   note_need();
   return first;
+}
+
+void LimitedFrames::add_to_lists(phys::Pfn first, reclaim::PageKind kind) {
+  Block& block = blocks_[first];
+  const bool file = kind == reclaim::PageKind::File;
+  block.state = State::Resident;
+  block.page = reclaimer_->add(
+      {.frame = block.machine_frame,
+       .zone = machine_ ? machine_->zone_of(block.machine_frame).index() : phys::ZoneIndex{0},
+       .group = file ? kRootGroup : group_,
+       .kind = kind,
+       .order = block.order,
+       .young = true});
+  if (block.page >= frame_of_.size()) frame_of_.resize(block.page + 1);
+  frame_of_[block.page] = first;
+  if (!file) anonymous_pages_ += pages_of(block.order);
+}
+
+void LimitedFrames::settle() {
+  while (!unsettled_.empty()) {
+    const phys::Pfn first = unsettled_.back();
+    unsettled_.pop_back();
+    Block& block = blocks_[first];
+    if (block.state != State::Unsettled) continue;
+    if (frames()[first].kind != phys::FrameKind::Shmem) {
+      if (machine_) {
+        add_to_lists(first, reclaim::PageKind::File);
+      } else {
+        block.state = State::Free;
+      }
+    } else if (charge(block.order, phys::FrameUse::Anonymous)) {
+      // Making room for it may have ended its own process.
+      if (block.state != State::Unsettled) {
+        if (group_ != kRootGroup) reclaimer_->uncharge(group_, pages_of(block.order));
+        continue;
+      }
+      add_to_lists(first, reclaim::PageKind::Shmem);
+      note_need();
+    } else {
+      give_to_machine(block.machine_frame, block.order);
+      block.state = State::Free;
+    }
+  }
 }
 
 // Takes a block's charge, machine frame and slot away.
@@ -159,6 +195,9 @@ void LimitedFrames::let_go(phys::Pfn first, State after) {
     case State::Charged:
       if (group_ != kRootGroup) reclaimer_->uncharge(group_, pages);
       table_pages_ -= pages;
+      give_to_machine(block.machine_frame, block.order);
+      break;
+    case State::Unsettled:
       give_to_machine(block.machine_frame, block.order);
       break;
     case State::Resident:
@@ -192,6 +231,7 @@ bool LimitedFrames::is_swapped(phys::Pfn first) const {
 }
 
 void LimitedFrames::run(std::int32_t pid, const machine::Process& process, Nanoseconds now) {
+  settle();
   pid_ = pid;
   now_ = now;
   if (!was_killed(pid)) processes_[pid] = &process;
@@ -266,7 +306,7 @@ void LimitedFrames::kill(std::int32_t pid, reclaim::GroupId group) {
   for (phys::Pfn first = 0; first < blocks_.size(); ++first) {
     const Block& block = blocks_[first];
     if (block.pid == pid && (block.state == State::Resident || block.state == State::Swapped ||
-                             block.state == State::Charged)) {
+                             block.state == State::Unsettled || block.state == State::Charged)) {
       let_go(first, State::Free);
     }
   }

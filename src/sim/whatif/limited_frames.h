@@ -46,8 +46,9 @@ class LimitedFrames final : public phys::FrameStore, private reclaim::Owner {
   void check() const;  // expensive
 
  private:
-  // Charged: to the group, on no list. Free: nobody here pays for it any more.
-  enum class State : std::uint8_t { None, Charged, Resident, Swapped, Dropped, Free };
+  // Charged: to the group, on no list. Unsettled: of the page cache, and not yet described by who
+  // took it. Free: nobody here pays for it any more.
+  enum class State : std::uint8_t { None, Charged, Unsettled, Resident, Swapped, Dropped, Free };
   struct Block {
     State state = State::None;
     bool swapped = false;
@@ -65,6 +66,9 @@ class LimitedFrames final : public phys::FrameStore, private reclaim::Owner {
   bool charge(unsigned order, phys::FrameUse use);
   phys::Request request_for(unsigned order, phys::FrameUse use) const;
   Block& block_at(phys::Pfn first);
+  void add_to_lists(phys::Pfn first, reclaim::PageKind kind);
+  // Shared memory is paid for like anonymous memory, pages of files are not.
+  void settle();
   void let_go(phys::Pfn first, State after);
   void note_need();
 
@@ -83,6 +87,7 @@ class LimitedFrames final : public phys::FrameStore, private reclaim::Owner {
 
   std::vector<Block> blocks_;        // by frame of this store
   std::vector<phys::Pfn> frame_of_;  // by PageId
+  std::vector<phys::Pfn> unsettled_;
   std::vector<phys::Pfn> kernel_frames_;
   std::vector<phys::Pfn> compressed_frames_;
   std::map<std::int32_t, const machine::Process*> processes_;  // alive, by pid
@@ -90,7 +95,7 @@ class LimitedFrames final : public phys::FrameStore, private reclaim::Owner {
   Nanoseconds now_ = 0;
   std::vector<Killed> killed_;
 
-  std::uint64_t anonymous_pages_ = 0;
+  std::uint64_t anonymous_pages_ = 0;  // and shared memory
   std::uint64_t table_pages_ = 0;
   std::uint64_t kernel_pages_ = 0;
   std::uint64_t needed_pages_ = 0;

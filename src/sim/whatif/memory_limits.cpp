@@ -174,7 +174,7 @@ class LimitObserver final : public replay::Observer {
                   std::array<LimitPart, jvm::kSubsystemCount>& by_part) {
     const phys::Pfn pfn = virt::frame_of(page.entry);
     const phys::Frame& frame = frames_.frames()[pfn];
-    if (frame.kind != phys::FrameKind::Anonymous) return;
+    if (frame.kind != phys::FrameKind::Anonymous && frame.kind != phys::FrameKind::Shmem) return;
     LimitPart& part = by_part[static_cast<std::size_t>(parts_.at(pid_, address, now_))];
     const bool swapped = frames_.is_swapped(phys::head_of(pfn, frame.order));
     (swapped ? part.swapped_bytes : part.resident_bytes) += kPageSize;

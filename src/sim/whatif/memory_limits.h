@@ -57,7 +57,7 @@ std::string_view name_of(Verdict verdict);  // "fits", "reclaims", "killed"
 // What a part of the JVM had when the process ended, or was killed.
 struct LimitPart {
   jvm::Subsystem part{};
-  std::uint64_t resident_bytes = 0;  // anonymous
+  std::uint64_t resident_bytes = 0;  // anonymous and shared memory
   std::uint64_t swapped_bytes = 0;
 };
 
@@ -76,7 +76,7 @@ struct LimitFigures {
   // The most that had to be in memory at once without swap: the least limit that the start fits
   // into. Of it by kind, at that moment.
   std::uint64_t needed_bytes = 0;
-  std::uint64_t needed_anonymous_bytes = 0;
+  std::uint64_t needed_anonymous_bytes = 0;  // and shared memory: a heap of ZGC
   std::uint64_t needed_table_bytes = 0;
   std::uint64_t needed_kernel_bytes = 0;  // stacks and objects of the kernel: estimated
   std::uint64_t peak_bytes = 0;           // charged to the group, with what CPUs hold ahead
