@@ -1,18 +1,19 @@
 // One address of a running process: its mapping, and its page as /proc/PID/pagemap shows it.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "arch/pagemap.h"
 #include "arch/paging.h"
-#include "base/fd.h"
+#include "attribution/live/live_owners.h"
 #include "base/text.h"
 #include "explain.h"
+#include "host/frame_facts.h"
 #include "host/host_files.h"
 #include "host/maps.h"
+#include "host/page_scan.h"
+#include "host/process_memory.h"
+#include "jvm/subsystem.h"
 
 namespace ft::app::explain {
 
@@ -24,18 +25,6 @@ arch::Levels levels_here(const host::HostFiles& files) {
   const auto cpuinfo = files.text("/proc/cpuinfo");
   return cpuinfo && cpuinfo->find(" la57") != std::string::npos ? arch::Levels::Five
                                                                 : arch::Levels::Four;
-}
-
-Result<std::uint64_t> read_pagemap(event::Pid process, std::uint64_t address) {
-  const std::string path = fmt::format("/proc/{}/pagemap", process);
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return fail_errno(path, errno, "ask as the process's user, or as root");
-  std::uint64_t word = 0;
-  const ssize_t got = ::pread(file.get(), &word, sizeof word,
-                              static_cast<off_t>((address >> kPageShift) * sizeof word));
-  if (got < 0) return fail_errno(path, errno);
-  if (got != sizeof word) return fail(path, "no page has that address");
-  return word;
 }
 
 std::string page_words(const arch::PagemapWord& page) {
@@ -61,10 +50,139 @@ std::string page_words(const arch::PagemapWord& page) {
   return text;
 }
 
+// What is around the address in the 2 MiB that one huge page would cover.
+struct Neighbours {
+  std::uint64_t present = 0;  // pages
+  std::uint64_t swapped = 0;
+  std::uint64_t zero = 0;
+  bool huge = false;  // mapped by one entry of the middle table
+};
+
+Neighbours neighbours_of(const host::PageScan& scan, std::uint64_t address, AddressRange area) {
+  Neighbours around;
+  const AddressRange block =
+      AddressRange::of_size(address & ~(kHugePageSize - 1), kHugePageSize).intersection(area);
+  (void)scan.walk(block, [&](const host::PageRun& run) {
+    const std::uint64_t pages = run.range.size() >> kPageShift;
+    (run.zero ? around.zero : run.present ? around.present : around.swapped) += pages;
+    around.huge = around.huge || (run.huge && run.range.contains(address));
+  });
+  return around;
+}
+
+class LiveAddress {
+ public:
+  LiveAddress(event::Pid process, std::uint64_t address, Answer answer)
+      : process_(process), address_(address), answer_(std::move(answer)) {}
+
+  void tell_owner(std::span<const host::Vma> areas) {
+    auto owners = attribution::LiveOwners::make(process_, files_);
+    owners.assign(areas);
+    const auto pieces = owners.pieces();
+    const auto piece = std::ranges::find_if(pieces, [&](const attribution::OwnedPiece& candidate) {
+      return candidate.range.contains(address_);
+    });
+    if (piece == pieces.end()) return;
+    const attribution::Owner& owner = owners.owners()[piece->owner];
+    std::string name(jvm::name_of(owner.subsystem));
+    if (!owner.detail.empty()) name += " / " + printable(owner.detail);
+    answer_.text += fmt::format("subsystem    {} (by {})\n", name, name_of(owner.evidence));
+    answer_.json["subsystem"] = {{"name", std::string(jvm::name_of(owner.subsystem))},
+                                 {"detail", owner.detail},
+                                 {"evidence", std::string(name_of(owner.evidence))}};
+    for (const std::string& note : owners.notes()) {
+      answer_.text += fmt::format("             {}\n", printable(note));
+    }
+  }
+
+  void tell_page(const host::Vma& area) {
+    const auto scan = host::PageScan::open(process_);
+    const auto word = scan ? scan->word(address_) : std::nullopt;
+    if (!scan || !word) {
+      answer_.text += fmt::format("page         {}\n", scan ? "no page has that address"
+                                                            : printable(scan.error().message()));
+      answer_.json["page"] = nullptr;
+      return;
+    }
+    const arch::PagemapWord page = arch::decode_pagemap(*word);
+    const Neighbours around = neighbours_of(*scan, address_, area.range);
+    answer_.text += fmt::format("page         {} (pagemap 0x{:016x})\n", page_words(page), *word);
+    answer_.json["page"] = {{"pagemap", fmt::format("0x{:016x}", *word)},
+                            {"present", page.present},
+                            {"swapped", page.swapped},
+                            {"file_or_shared", page.file_or_shared},
+                            {"guard", page.guard},
+                            {"exclusive", page.exclusive},
+                            {"frame", page.frame}};
+    if (page.present && scan->scans()) {
+      answer_.text += fmt::format("page size    {}\n", around.huge ? "2 MiB: one pmd entry maps it"
+                                                                   : "4 KiB: a pte entry maps it");
+      answer_.json["page"]["huge"] = around.huge;
+    }
+    answer_.text += fmt::format(
+        "neighbours   in its 2 MiB, as far as this mapping goes: {} of 512 pages present, {} "
+        "swapped{}\n",
+        around.present, around.swapped,
+        around.zero != 0 ? fmt::format(", {} the page of zeros", around.zero) : "");
+    answer_.json["neighbours"] = {
+        {"present", around.present}, {"swapped", around.swapped}, {"zero", around.zero}};
+    if (page.present) tell_frame(page.frame);
+  }
+
+  Answer take() { return std::move(answer_); }
+
+ private:
+  void tell_frame(std::uint64_t pfn) {
+    answer_.json["frame"] = nullptr;
+    if (pfn == 0) {
+      answer_.text +=
+          "frame        its number is hidden: only a process with CAP_SYS_ADMIN sees it\n";
+      return;
+    }
+    const auto reader = host::FrameReader::open(files_);
+    const auto facts =
+        reader ? reader->look(pfn) : Result<host::FrameFacts>(std::unexpected(reader.error()));
+    if (!facts) {
+      answer_.text +=
+          fmt::format("frame        0x{:x}: {}\n", pfn, printable(facts.error().message()));
+      return;
+    }
+    const std::uint64_t bytes = kPageSize << facts->order;
+    answer_.text += fmt::format(
+        "frame        0x{:x}{}{}, part of a folio of order {} ({}) from frame 0x{:x}{}\n", pfn,
+        facts->node ? fmt::format(", node {}", *facts->node) : "",
+        facts->zone.empty() ? "" : ", zone " + facts->zone, facts->order, human_bytes(bytes),
+        facts->folio_start,
+        facts->mapped_count ? fmt::format(", mapped {} times", *facts->mapped_count) : "");
+    nlohmann::ordered_json names = nlohmann::ordered_json::array();
+    std::string words;
+    for (const host::FrameFlag& flag : host::frame_flags(facts->flags)) {
+      words += fmt::format("  {:<14} {}\n", flag.name, flag.meaning);
+      names.push_back(std::string(flag.name));
+    }
+    answer_.text += fmt::format("flags        kpageflags 0x{:x}\n{}", facts->flags, words);
+    answer_.json["frame"] = {{"pfn", fmt::format("0x{:x}", pfn)},
+                             {"flags", fmt::format("0x{:x}", facts->flags)},
+                             {"flag_names", std::move(names)},
+                             {"order", facts->order},
+                             {"folio_start", fmt::format("0x{:x}", facts->folio_start)},
+                             {"zone", facts->zone}};
+    if (facts->node) answer_.json["frame"]["node"] = *facts->node;
+    if (facts->mapped_count) answer_.json["frame"]["mapped"] = *facts->mapped_count;
+  }
+
+  event::Pid process_;
+  std::uint64_t address_;
+  host::HostFiles files_;
+  Answer answer_;
+};
+
 }  // namespace
 
 Result<Answer> explain_live_address(event::Pid process, std::uint64_t address) {
   const host::HostFiles files;
+  const host::ProcessIdentity who = FT_TRY(host::identify_process(files, process));
+  FT_TRY_VOID(host::read_map_count(files, who));
   const std::string maps_path = fmt::format("/proc/{}/maps", process);
   const std::string maps = FT_TRY(files.read(maps_path));
   const auto areas = FT_TRY(host::parse_maps(maps, maps_path));
@@ -96,22 +214,10 @@ Result<Answer> explain_live_address(event::Pid process, std::uint64_t address) {
                             {"name", area->name}};
   answer.json["tables_needed"] = {
       {"pte", need.pte}, {"pmd", need.pmd}, {"pud", need.pud}, {"p4d", need.p4d}};
-  const auto word = read_pagemap(process, address);
-  if (!word) {
-    answer.text += fmt::format("page         {}\n", printable(word.error().message()));
-    answer.json["page"] = nullptr;
-    return answer;
-  }
-  const arch::PagemapWord page = arch::decode_pagemap(*word);
-  answer.text += fmt::format("page         {} (pagemap 0x{:016x})\n", page_words(page), *word);
-  answer.json["page"] = {{"pagemap", fmt::format("0x{:016x}", *word)},
-                         {"present", page.present},
-                         {"swapped", page.swapped},
-                         {"file_or_shared", page.file_or_shared},
-                         {"guard", page.guard},
-                         {"exclusive", page.exclusive},
-                         {"frame", page.frame}};
-  return answer;
+  LiveAddress live(process, address, std::move(answer));
+  live.tell_owner(areas);
+  live.tell_page(*area);
+  return live.take();
 }
 
 }  // namespace ft::app::explain
