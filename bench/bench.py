@@ -10,6 +10,7 @@ import argparse
 import subprocess
 import sys
 
+import memory_map
 import overhead
 import throughput
 from harness import ROOT, Skip, progress, publish
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "pretouch": overhead.pretouch,
     "report": throughput.report,
     "import": throughput.import_strace,
+    "map": memory_map.memory_map,
     "micro": micro,
 }
 
