@@ -86,12 +86,13 @@ std::string parts_table(const LimitFigures& figures) {
 }  // namespace
 
 std::string limits_text(const LimitFigures& figures) {
+  const std::string_view pages = figures.pages_estimated ? kEstimated : kExact;
   std::string text =
       fmt::format("\nwith {}: {} (estimated)\n", given(figures.plan), verdict_words(figures));
   text += line("needed at once without swap", human_bytes(figures.needed_bytes), kEstimated);
   text += line("  anonymous pages and shared memory", human_bytes(figures.needed_anonymous_bytes),
-               kExact);
-  text += line("  page tables", human_bytes(figures.needed_table_bytes), kExact);
+               pages);
+  text += line("  page tables", human_bytes(figures.needed_table_bytes), pages);
   text += line("  stacks and objects of the kernel", human_bytes(figures.needed_kernel_bytes),
                kEstimated);
   if (figures.plan.group_bytes) {
@@ -132,7 +133,8 @@ Json limits_json(const LimitFigures& figures) {
   root["needed_bytes"] = figures.needed_bytes;
   root["needed"] = {{"anonymous_bytes", figures.needed_anonymous_bytes},
                     {"table_bytes", figures.needed_table_bytes},
-                    {"kernel_bytes", figures.needed_kernel_bytes}};
+                    {"kernel_bytes", figures.needed_kernel_bytes},
+                    {"pages_estimated", figures.pages_estimated}};
   root["charged_peak_bytes"] = figures.peak_bytes;
   root["limit_reclaims"] = figures.limit_reclaims;
   root["kswapd_wakeups"] = figures.kswapd_wakeups;

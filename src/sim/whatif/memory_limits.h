@@ -73,6 +73,8 @@ struct Killed {
 struct LimitFigures {
   LimitPlan plan;
   Verdict verdict = Verdict::Fits;
+  // Pages and page tables rest on more than the recording: Prediction::estimated.
+  bool pages_estimated = false;
   // The most that had to be in memory at once without swap: the least limit that the start fits
   // into. Of it by kind, at that moment.
   std::uint64_t needed_bytes = 0;

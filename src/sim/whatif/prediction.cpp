@@ -79,6 +79,7 @@ Result<Prediction> predict(const replay::Material& material, const Scenario& sce
       std::ranges::any_of(material.trace.processes,
                           [](const event::Process& process) { return process.present_at_start; });
   prediction.estimated = scenario.changes_jvm() || start_unknown || huge_faults(material) != 0;
+  if (prediction.limits) prediction.limits->pages_estimated = prediction.estimated;
   if (!memory && prediction.figures.pages_by_order[phys::kHugeOrder] != 0) {
     prediction.notes.emplace_back(
         "huge pages are taken to be free when they are asked for; khugepaged, which makes more of "
