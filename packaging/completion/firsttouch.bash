@@ -1,6 +1,6 @@
 # bash completion for firsttouch; needs nothing but bash itself.
 
-_firsttouch_commands="record report import query check explain validate replay watch doctor"
+_firsttouch_commands="record report import query check map explain validate replay watch doctor"
 
 # The options of a command.
 _firsttouch_options() {
@@ -11,6 +11,7 @@ _firsttouch_options() {
     "import strace") echo "-o --output --strict -h --help" ;;
     check | validate) echo "--format --most -h --help" ;;
     replay) echo "--set --jvm --sweep --core --format -o --output -h --help" ;;
+    map) echo "-p --pid --at --regions --sort --subsystem --format -o --output -h --help" ;;
     explain) echo "--entry --level --kernel -p --pid --format -h --help" ;;
     watch) echo "-p --pid -i --interval -n --count --once --plain --csv --json -o --output -h --help" ;;
     query | doctor) echo "--format -h --help" ;;
@@ -29,6 +30,11 @@ _firsttouch_values() {
     "replay --set") echo "thp= thp.64kB= thp.2048kB= thp.zero_page= kernel= populate=heap cgroup.limit= memory= swap= swap.compression= swappiness=" ;;
     "replay --jvm") echo "-Xms -XX:+UseTransparentHugePages -XX:+AlwaysPreTouch" ;;
     "replay --sweep" | "replay --core") echo "any" ;;
+    "map -p" | "map --pid") echo "pid" ;;
+    "map --at") echo "any" ;;
+    "map --sort") echo "address reserved committed resident dirty huge swapped shared tables faults" ;;
+    "map --subsystem") echo "any" ;;
+    "map --format") echo "table json csv" ;;
     "explain --level") echo "pte pmd pud p4d pgd" ;;
     "explain --kernel") echo "6.1 6.12 6.18" ;;
     "explain -p" | "explain --pid") echo "pid" ;;
@@ -144,7 +150,7 @@ _firsttouch() {
     case $command in
       record | watch) _firsttouch_target "$COMP_CWORD" ;;
       "import strace") _firsttouch_value file ;;
-      report | query | check | validate | replay) ((_firsttouch_at)) || _firsttouch_recordings ;;
+      report | query | check | map | validate | replay) ((_firsttouch_at)) || _firsttouch_recordings ;;
       explain)
         if ((_firsttouch_at)); then
           _firsttouch_recordings

@@ -16,6 +16,7 @@
 #include "analysis/thread_index.h"
 #include "attribution/owner_history.h"
 #include "base/text.h"
+#include "jvm/installation.h"
 
 namespace ft::analysis {
 
@@ -96,6 +97,7 @@ class RecordedMap {
     map.live = false;
     map.taken_at = moment_.ts;
     map.moment = moment_.words;
+    map.jvm = jvm_words();
     for (const event::Process& process : trace_.processes) {
       if (process.pid != pid_) continue;
       map.command = process.executable;
@@ -113,6 +115,13 @@ class RecordedMap {
   }
 
  private:
+  std::string jvm_words() const {
+    const auto found = jvm::find_installation(trace_.files);
+    if (!found) return {};
+    return found->feature_release == 0 ? "HotSpot"
+                                       : fmt::format("HotSpot {}", found->feature_release);
+  }
+
   std::uint64_t resident_in(AddressRange range) const {
     std::uint64_t pages = 0;
     residency_.pages().for_each_resident(range,

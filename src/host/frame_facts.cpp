@@ -44,7 +44,7 @@ constexpr std::array kFlags = {
     FrameFlag{26, "PGTABLE", "a page table"},
     FrameFlag{32, "RESERVED", "the kernel's, never handed out"},
     FrameFlag{33, "MLOCKED", "locked in memory by its program"},
-    FrameFlag{34, "OWNER_2", "a mark of the file system"},
+    FrameFlag{34, "OWNER_2", "anonymous: of this process alone; else a mark of the file system"},
     FrameFlag{35, "PRIVATE", "its owner keeps data about it"},
     FrameFlag{36, "PRIVATE_2", "a second mark of its owner"},
     FrameFlag{37, "OWNER_PRIVATE", "a mark of its owner"},

@@ -55,6 +55,13 @@ TEST_P(LiveMapOfJvm, SumsAgreeWithTheKernel) {
   if (!jdk) GTEST_SKIP() << "JDK " << version << " is not installed";
   const Running jvm(sleeping_jvm(*jdk, collector));
   ASSERT_TRUE(jvm.wait_for("ready"));
+  const bool three_views = std::string(collector) == "Z" && std::string(version) == "17";
+  if (three_views) {  // a collection looks at the heap through the other views
+    for (int i = 0; i < 2; ++i) {
+      const Finished asked = run({jdk->jcmd(), std::to_string(jvm.pid()), "GC.run"});
+      EXPECT_EQ(asked.exit_status(), 0) << asked.err;
+    }
+  }
   const Json map = map_of(jvm.pid());
   ASSERT_TRUE(map.is_object());
   EXPECT_EQ(map["pid"], jvm.pid());
@@ -82,7 +89,7 @@ TEST_P(LiveMapOfJvm, SumsAgreeWithTheKernel) {
   }
   // 17 maps ZGC's heap at three addresses.
   const auto again = map["total"]["mapped_again_bytes"].get<std::uint64_t>();
-  if (std::string(collector) == "Z" && std::string(version) == "17") {
+  if (three_views) {
     EXPECT_GT(again, 0U);
     EXPECT_THAT(map["notes"].dump(), testing::HasSubstr("two or more addresses"));
   }
