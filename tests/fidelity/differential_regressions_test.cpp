@@ -108,5 +108,40 @@ TEST(DifferentialRegressions, ABlockWithNothingWritableCollapses) {
   });
 }
 
+// A page that one process maps by itself and another as part of the huge page has two mappings.
+TEST(DifferentialRegressions, ASplitHugePageIsStillMappedWholeByAnother) {
+  for (const int advice : {MADV_HUGEPAGE, 25 /* MADV_COLLAPSE */}) {
+    expect_agreement({
+        .instructions =
+            {
+                Mmap{.addr = 0x7ffff7ffb000,
+                     .length = 0x400000,
+                     .prot = PROT_READ | PROT_WRITE,
+                     .flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS},
+                Madvise{.addr = 0x7ffff8000000, .length = 0x200000, .advice = MADV_HUGEPAGE},
+                Touch{.addr = 0x7ffff8000000, .access = Access::Write},
+                Madvise{.addr = 0x7ffff8000000, .length = 0x200000, .advice = advice},
+                Fork{},
+                Mlock{.addr = 0x7ffff8000000, .length = 0x1000},
+            },
+    });
+  }
+}
+
+// What may be dropped under pressure is dropped by MADV_PAGEOUT, written to or not.
+TEST(DifferentialRegressions, DroppableMemoryIsPagedOutWithoutSwap) {
+  expect_agreement({
+      .instructions =
+          {
+              Mmap{.addr = 0x10000000,
+                   .length = 0x4000,
+                   .prot = PROT_READ | PROT_WRITE,
+                   .flags = 0x8 | MAP_FIXED_NOREPLACE | MAP_ANONYMOUS},
+              Touch{.addr = 0x10000000, .access = Access::Write, .pages = 4},
+              Madvise{.addr = 0x10001000, .length = 0x2000, .advice = MADV_PAGEOUT},
+          },
+  });
+}
+
 }  // namespace
 }  // namespace ft::differential

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "sim/fault/fault_handler.h"
+#include "sim/phys/block_mappings.h"
 #include "sim/virt/entry.h"
 
 namespace ft::sim::fault {
@@ -54,13 +55,9 @@ bool FaultHandler::may_reuse(Pfn pfn) const {
   if (frame.order == 0) return frame.map_count == 1;
   if (!around_.behaviour.reuses_part_of_block) return false;
   // The kernel knows for a block whether several processes map it; here the single frames tell.
-  const Pfn head = phys::head_of(pfn, frame.order);
-  std::uint64_t mapped = 0;
-  for (Pfn part = head; part < head + (Pfn{1} << frame.order); ++part) {
-    if (frames[part].map_count > 1) return false;
-    mapped += frames[part].map_count;
-  }
-  return mapped == frames[head].word;
+  const auto mappings =
+      phys::BlockMappings::of(frames, phys::head_of(pfn, frame.order), frame.order);
+  return mappings.most_of_one <= 1 && mappings.whole == 0;
 }
 
 FaultHandler::Served FaultHandler::wp_page_copy(Vma& vma, std::uint64_t address, Entry& pte,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "sim/phys/block_mappings.h"
 #include "sim/virt/backing_file.h"
 #include "sim/virt/page_table_walk.h"
 
@@ -210,6 +211,17 @@ void PageTable::drop(Entry& slot) {
 
 namespace {
 
+// __folio_page_mapped_exclusively. fs/proc/task_mmu.c asks it of the first page of a huge entry and
+// tells the answer for all 512.
+bool is_mapped_once(const phys::FrameTable& frames, Pfn pfn) {
+  const Frame& frame = frames[pfn];
+  if (frame.kind == FrameKind::Hugetlb) return frame.word == 1;
+  if (frame.map_count > 1) return false;
+  if (frame.order == 0) return frame.map_count == 1;
+  const Pfn head = phys::head_of(pfn, frame.order);
+  return frame.map_count + phys::BlockMappings::of(frames, head, frame.order).whole == 1;
+}
+
 PageView view_of(const phys::FrameTable& frames, Entry entry, std::uint64_t address,
                  unsigned shift) {
   PageView view{.shift = shift, .entry = entry};
@@ -230,8 +242,7 @@ PageView view_of(const phys::FrameTable& frames, Entry entry, std::uint64_t addr
     default:
       view.file = true;
   }
-  if (frame.kind != FrameKind::Zero)
-    view.exclusive = shift == kPageShift ? frame.map_count == 1 : frame.word == 1;
+  view.exclusive = frame.kind != FrameKind::Zero && is_mapped_once(frames, first);
   return view;
 }
 

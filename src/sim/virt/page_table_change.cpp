@@ -182,8 +182,10 @@ void PageTable::page_out(const Vma& vma, AddressRange range, Gather& gather) {
         take_apart(vma, at, pte);
         continue;
       }
-      const bool lazily_free = frame.kind == FrameKind::Anonymous && !is_dirty(pte) &&
-                               (frame.flags & phys::kLazilyFree) != 0;
+      // mm/rmap.c try_to_unmap_one: nothing of these needs swap.
+      const bool lazily_free = frame.kind == FrameKind::Anonymous &&
+                               ((vma.flags & kVmDroppable) != 0 ||
+                                (!is_dirty(pte) && (frame.flags & phys::kLazilyFree) != 0));
       const bool of_file = frame.kind == FrameKind::File || frame.kind == FrameKind::Shmem;
       if (!lazily_free && !of_file) continue;
       gather.changed({at, at + kPageSize}, kPageShift);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "sim/phys/block_mappings.h"
 #include "sim/virt/page_table.h"
 #include "sim/virt/page_table_walk.h"
 
@@ -107,12 +108,8 @@ bool PageTable::take_apart(const Vma& vma, std::uint64_t address, Entry pte) {
   const unsigned order = frame_table_[mapped].order;
   const Pfn head = phys::head_of(mapped, order);
   const Pfn end = head + (Pfn{1} << order);
-  std::uint64_t mappings = 0;
-  for (Pfn pfn = head; pfn < end; ++pfn) {
-    if (frame_table_[pfn].map_count > 1) return false;
-    mappings += frame_table_[pfn].map_count;
-  }
-  if (frame_table_[head].word != mappings) return false;  // by a huge entry elsewhere
+  const auto mappings = phys::BlockMappings::of(frame_table_, head, order);
+  if (mappings.most_of_one > 1 || mappings.whole != 0) return false;
   frame_table_[head].word = 0;
   std::uint64_t zeroed = 0;
   for (Pfn pfn = head; pfn < end; ++pfn) {
