@@ -61,9 +61,10 @@ class Judge {
         return false;
       case MADV_PAGEOUT:
         return !reaches_file(c.addr, c.length);
+      case kAdviseCollapse:  // of files and shared memory: not modelled
+        return may_populate(c.addr, c.length) && !reaches_file(c.addr, c.length);
       case MADV_POPULATE_READ:
       case MADV_POPULATE_WRITE:
-      case kAdviseCollapse:
       case kGuardInstall:
         return may_populate(c.addr, c.length);
       default:

@@ -9,9 +9,11 @@ namespace ft::differential {
 // Offsets into the stub's code. Each does one thing and stops by int3.
 inline constexpr std::uint64_t kStubSyscall = 0;  // syscall
 inline constexpr std::uint64_t kStubRead = 3;     // mov (%rdi),%al
-inline constexpr std::uint64_t kStubWrite = 6;    // movb $0,(%rdi)
+// Not zero: a block that is taken apart loses its pages of zeros, and the model takes what was
+// written to for anything else.
+inline constexpr std::uint64_t kStubWrite = 6;  // movb $1,(%rdi)
 inline constexpr std::uint8_t kStubCode[16] = {0x0f, 0x05, 0xcc, 0x8a, 0x07, 0xcc, 0xc6, 0x07,
-                                               0x00, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc};
+                                               0x01, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc};
 
 // Where the image lies, and within it the stub. The break begins behind it.
 inline constexpr std::uint64_t kImageAddress = 0x40000000;

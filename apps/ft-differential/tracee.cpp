@@ -230,10 +230,12 @@ Result<TouchEnd> Tracee::touch(std::uint64_t address, Access access) {
   wanted.rdi = address;
   wanted.rip = code_ + (access == Access::Write ? kStubWrite : kStubRead);
   if (access == Access::Execute) {
-    // Every page that programs can execute holds zeros: add %al,(%rax). With such an address in rax
-    // the instruction, once fetched, stops by a general protection fault, which is no page fault.
+    // Every page that programs can execute holds zeros, but for the ones that were written: add
+    // %al,(%rax), add %eax,(%rax) or add %al,(%rcx). With such addresses in the registers the
+    // instruction, once fetched, stops by a general protection fault, which is no page fault.
     wanted.rip = address;
     wanted.rax = kNotCanonical;
+    wanted.rcx = kNotCanonical;
   }
   const int status = FT_TRY(run(wanted));
   const int signal = WSTOPSIG(status);
