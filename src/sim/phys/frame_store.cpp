@@ -10,7 +10,10 @@ namespace ft::sim::phys {
 MaybeFrame FrameStore::allocate(unsigned order, FrameUse /*use*/) {
   FT_CHECK(order <= kMostOrder);
   if (const Pfn first = free_[order]; first != 0) {
-    free_[order] = frames()[first].word;
+    const Pfn next = frames()[first].word;
+    // Whoever asked will write to `first` now, and most likely ask again soon.
+    if (next != 0) __builtin_prefetch(&frames()[next], 1);
+    free_[order] = next;
     in_use_ += std::uint64_t{1} << order;
     return first;
   }
