@@ -16,6 +16,7 @@ namespace {
 
 // Where a dear part cannot be read, asking again is as dear as this.
 constexpr Nanoseconds kCostOfARefusal = 20'000'000;
+constexpr Nanoseconds kFirstMapFactor = 10;
 
 Nanoseconds cpu_time() {
   timespec now{};
@@ -73,9 +74,16 @@ void WatchSampler::read_dear_parts(Reading reading) {
   const auto count_error = read_when_due(map_count_cadence_, always, last_.map_count,
                                          [&] { return host::read_map_count(files_, *who_); });
   if (count_error) note_missing("process.map_count", count_error->message());
+  const bool first_map = !map_;
   const auto map_error =
       read_when_due(map_cadence_, always, last_.subsystems, [&] { return read_subsystems(); });
+  // The first one also finds out whose memory is whose, and says little about the next.
+  if (first_map && map_) {
+    map_cadence_.done(last_.subsystems.at, *last_.subsystems.value->cost / kFirstMapFactor);
+  }
   if (map_error) note_missing("process.subsystems", map_error->message());
+  note_missing("process.subsystems.faults_per_second",
+               "the kernel counts faults by process, not by address; record -p sees each");
 }
 
 Result<report::model::SubsystemsView> WatchSampler::read_subsystems() {

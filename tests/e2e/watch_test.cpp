@@ -160,8 +160,7 @@ TEST(WatchScreen, GivesTheTerminalBackWhenInterrupted) {
   terminal.wait_for("q quit");
   EXPECT_EQ(terminal.state("#{alternate_on}"), "1");
   terminal.press("C-c");
-  terminal.wait_for("$");
-  std::this_thread::sleep_for(500ms);
+  EXPECT_THAT(terminal.wait_for("[status"), HasSubstr("[status 0]"));
   EXPECT_EQ(terminal.state("#{alternate_on} #{cursor_flag}"), "0 1");
   EXPECT_EQ(::kill(target.pid(), 0), 0);
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <string>
 
@@ -97,9 +96,16 @@ class Forecast {
     if (growth < kGrowthWorthATime) return {};
     const double seconds = static_cast<double>(distance) / growth;
     if (seconds > kLongestTime) return {};
-    return fmt::format(
-        ", in {} as the process grows now",
-        human_duration(static_cast<Nanoseconds>(std::round(seconds)) * 1'000'000'000));
+    return fmt::format(", in {} as the process grows now", rough_time(seconds));
+  }
+
+  // No more exact than a straight line into the future is.
+  static std::string rough_time(double seconds) {
+    constexpr double kMinute = 60;
+    constexpr double kSeveral = 1.5;
+    if (seconds < kSeveral * kMinute) return fmt::format("{:.0f} s", seconds);
+    if (seconds < kSeveral * kMinute * kMinute) return fmt::format("{:.0f} min", seconds / kMinute);
+    return fmt::format("{:.1f} h", seconds / (kMinute * kMinute));
   }
 
   // "Node 0 Normal has 1.2 GiB free, low watermark 61.1 MiB": the two zones with most memory.

@@ -98,7 +98,11 @@ TEST(Forecast, SaysWhenAsTheProcessGrows) {
   watch.zones = {zone(0, "Normal", 160 * kMiB)};
   watch.process.emplace();
   watch.process->growth_per_second = 10.0 * kMiB;
-  EXPECT_THAT(step(watch, "kswapd").words, HasSubstr(", in 10.0 s as the process grows now"));
+  EXPECT_THAT(step(watch, "kswapd").words, HasSubstr(", in 10 s as the process grows now"));
+  watch.process->growth_per_second = 0.1 * kMiB;
+  EXPECT_THAT(step(watch, "kswapd").words, HasSubstr(", in 17 min as the process grows now"));
+  watch.process->growth_per_second = 1.0;
+  EXPECT_THAT(step(watch, "kswapd").words, Not(HasSubstr("as the process grows")));
   watch.process->growth_per_second = -10.0 * kMiB;
   EXPECT_THAT(step(watch, "kswapd").words, Not(HasSubstr("as the process grows")));
 }

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "report/text/table.h"
+#include "report/text/watch_parts.h"
 #include "report/text/watch_words.h"
 
 namespace ft::report::text {
@@ -13,46 +14,6 @@ namespace ft::report::text {
 namespace {
 
 using namespace model;
-
-constexpr double kPressureWorthColour = 1;  // percent
-
-// The lines of one view.
-class Lines {
- public:
-  explicit Lines(std::size_t width) : width_(width) {}
-
-  void heading(std::string_view title) {
-    if (!lines_.empty()) lines_.emplace_back();
-    lines_.push_back({{std::string(title), Style::Heading}});
-  }
-  // "  label        figures": wrapped, the label in columns of its own.
-  void fact(std::string_view label, std::string_view figures, std::optional<Style> style = {}) {
-    constexpr int kLabel = 12;
-    add(wrapped_lines(figures, width_, {fmt::format("  {:<{}}", label, kLabel), style}));
-  }
-  void remark(char mark, std::string_view words, std::optional<Style> style = {}) {
-    add(wrapped_lines(words, width_, {fmt::format("  {} ", mark), style}));
-  }
-  void words(std::string_view text) { add(wrapped_lines(text, width_, {"  ", {}})); }
-  void table(const Table& table) {
-    std::string text = table.render(width_, Styler(Styler::Colours::Off));
-    std::string_view rest = text;
-    bool first = true;
-    while (!rest.empty()) {
-      const std::string_view line = take_until(rest, '\n');
-      lines_.push_back({{std::string(line), first ? std::optional(Style::Faint) : std::nullopt}});
-      first = false;
-    }
-  }
-  std::size_t width() const { return width_; }
-  std::vector<StyledLine> take() { return std::move(lines_); }
-
- private:
-  void add(std::vector<StyledLine> lines) { std::ranges::move(lines, std::back_inserter(lines_)); }
-
-  std::size_t width_;
-  std::vector<StyledLine> lines_;
-};
 
 std::string per_second(std::string_view figure) {
   return figure == kUnknown ? std::string(figure) : std::string(figure) + "/s";
@@ -63,7 +24,7 @@ std::string rate_of(const Watch& watch, std::string_view name) {
   return rate ? per_second(rate_words(rate->per_second)) : std::string(kUnknown);
 }
 
-void add_process_lines(const Watch& watch, Lines& lines) {
+void add_process_lines(const Watch& watch, ViewLines& lines) {
   if (!watch.process) return;
   const ProcessView& process = *watch.process;
   if (process.ended) lines.fact("ended", process.ended_words, Style::Warning);
@@ -73,41 +34,28 @@ void add_process_lines(const Watch& watch, Lines& lines) {
                                     per_second(rate_words(process.minor_per_second)),
                                     per_second(rate_words(process.major_per_second)),
                                     share_words(process.cpu_share)));
-  lines.fact("", fmt::format("anonymous {}, file {}, swap {}, page tables {}, peak {}",
+  lines.fact("", fmt::format("anonymous {}, file {}, swap {}, tables {}",
                              bytes_or_dash(process.anonymous), bytes_or_dash(process.file),
-                             bytes_or_dash(process.swapped), bytes_or_dash(process.page_tables),
-                             bytes_or_dash(process.peak)));
+                             bytes_or_dash(process.swapped), bytes_or_dash(process.page_tables)));
 }
 
-std::string pressure_words(const Known<PressureShare>& share) {
-  if (!share) return std::string(kUnknown);
-  const std::string now = share->now ? fmt::format("{:.1f} %", *share->now) : std::string(kUnknown);
-  return fmt::format("{} (10 s {:.1f}, 60 s {:.1f}, 300 s {:.1f})", now, share->avg10, share->avg60,
-                     share->avg300);
-}
-
-std::optional<Style> pressure_style(const MemoryPressure& pressure) {
-  const bool stalls = pressure.some && pressure.some->avg10 >= kPressureWorthColour;
-  return stalls ? std::optional(Style::Warning) : std::nullopt;
-}
-
-void add_pressure(const Watch& watch, Lines& lines) {
+// In the overview every line counts.
+void add_pressure_in_short(const Watch& watch, ViewLines& lines) {
   if (!watch.pressure) return;
+  const auto now = [](const Known<PressureShare>& share) {
+    return share && share->now ? fmt::format("{:.1f} %", *share->now) : std::string(kUnknown);
+  };
+  const auto before = [](const Known<PressureShare>& share) {
+    return share ? fmt::format("{:.1f} %", share->avg60) : std::string(kUnknown);
+  };
+  const MemoryPressure& pressure = *watch.pressure;
   lines.fact("pressure",
-             fmt::format("some {}; full {}", pressure_words(watch.pressure->some),
-                         pressure_words(watch.pressure->full)),
-             pressure_style(*watch.pressure));
+             fmt::format("some {}, full {}; of the last minute {}, {}", now(pressure.some),
+                         now(pressure.full), before(pressure.some), before(pressure.full)),
+             pressure_style(pressure));
 }
 
-void add_host_line(const Watch& watch, Lines& lines) {
-  const HostSizes& host = watch.host;
-  lines.fact("host", fmt::format("free {}, available {} of {}, page cache {}, swap free {}",
-                                 bytes_or_dash(host.free), bytes_or_dash(host.available),
-                                 bytes_or_dash(host.total), bytes_or_dash(host.page_cache),
-                                 bytes_or_dash(host.swap_free)));
-}
-
-void add_rates_line(const Watch& watch, Lines& lines) {
+void add_rates_line(const Watch& watch, ViewLines& lines) {
   lines.fact(
       "rates",
       fmt::format("faults {}, THP {} ({} fell back), reclaim {} kswapd {} direct, swap {} in "
@@ -118,15 +66,28 @@ void add_rates_line(const Watch& watch, Lines& lines) {
                   rate_of(watch, "pswpout"), rate_of(watch, "compact_stall")));
 }
 
-void add_group_line(const Watch& watch, Lines& lines) {
+// What tells groups apart is at the end of their paths.
+std::string end_of_path(const std::string& path) {
+  constexpr std::size_t kMost = 24;
+  std::string shown = printable(path);
+  if (shown.size() <= kMost) return shown;
+  std::size_t start = shown.size() - kMost + 1;
+  const auto inside_character = [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0U) == 0x80;
+  };
+  while (start < shown.size() && inside_character(shown[start])) ++start;
+  return "…" + shown.substr(start);
+}
+
+void add_group_line(const Watch& watch, ViewLines& lines) {
   if (!watch.cgroups || watch.cgroups->levels.empty()) return;
   const CgroupsView& groups = *watch.cgroups;
   const CgroupView& own = groups.levels.front();
-  std::string words = fmt::format("{} uses {}", printable(own.path), bytes_or_dash(own.current));
+  std::string words = fmt::format("{} uses {}", end_of_path(own.path), bytes_or_dash(own.current));
   if (groups.nearest) {
     const CgroupView& nearest = groups.levels[*groups.nearest];
     words += fmt::format("; limit {} of {}, killed in about {}", bytes_or_dash(nearest.limit),
-                         printable(nearest.path), bytes_or_dash(nearest.to_oom));
+                         end_of_path(nearest.path), bytes_or_dash(nearest.to_oom));
   } else {
     words += ", no limit";
   }
@@ -149,7 +110,7 @@ char mark_of(Nearness nearness) {
   return nearness == Nearness::Far ? '-' : '!';
 }
 
-void add_next(const Watch& watch, std::size_t most, Lines& lines) {
+void add_next(const Watch& watch, std::size_t most, ViewLines& lines) {
   if (watch.next.empty()) return;
   lines.heading("What the kernel does next");
   for (const NextStep& step : watch.next) {
@@ -158,7 +119,7 @@ void add_next(const Watch& watch, std::size_t most, Lines& lines) {
   }
 }
 
-void add_findings(const Watch& watch, Lines& lines) {
+void add_findings(const Watch& watch, ViewLines& lines) {
   bool any = false;
   for (const Finding& finding : watch.findings) any = any || finding.state == FindingState::Fires;
   if (!any) return;
@@ -170,7 +131,7 @@ void add_findings(const Watch& watch, Lines& lines) {
   }
 }
 
-void add_missing(const Watch& watch, Lines& lines) {
+void add_missing(const Watch& watch, ViewLines& lines) {
   if (watch.missing.empty()) return;
   lines.heading("Not known");
   for (const Missing& missing : watch.missing) {
@@ -203,35 +164,43 @@ std::vector<SubsystemView> sorted(std::vector<SubsystemView> rows, WatchSort sor
 }
 
 void add_subsystems(const Watch& watch, const WatchTextOptions& options, std::size_t most,
-                    Lines& lines) {
+                    ViewLines& lines) {
   if (!watch.process || !watch.process->subsystems) return;
   const SubsystemsView& view = *watch.process->subsystems;
   lines.heading(fmt::format("By subsystem (read {})", age_words(view.age)));
-  Table table({{"subsystem", Align::Left, Cut::First},
-               {"resident"},
-               {"growth/s"},
-               {"since start"},
-               {"faults/s"},
-               {"huge"},
-               {"swapped"}});
-  for (const SubsystemView& row : sorted(view.rows, options.sort)) {
+  // A column of dashes tells nothing; the remarks say why.
+  const bool faults = std::ranges::any_of(
+      view.rows, [](const SubsystemView& row) { return row.faults_per_second.has_value(); });
+  std::vector<Column> columns = {{"subsystem", Align::Left, Cut::First},
+                                 {"resident"},
+                                 {"growth/s"},
+                                 {"since start"},
+                                 {"huge"},
+                                 {"swapped"}};
+  if (faults) columns.push_back({"faults/s"});
+  Table table(columns);
+  const auto add = [&](std::vector<std::string> cells, const Known<double>& rate) {
+    if (faults) cells.push_back(rate_words(rate));
+    table.add(std::move(cells));
+  };
+  const std::vector<SubsystemView> rows = sorted(view.rows, options.sort);
+  for (const SubsystemView& row : rows) {
     if (most-- == 0) break;
-    table.add({printable(row.name), human_bytes(row.resident), growth_words(row.growth_per_second),
-               signed_bytes(row.since_start), rate_words(row.faults_per_second),
-               bytes_or_dash(row.huge), bytes_or_dash(row.swapped)});
+    add({printable(row.name), human_bytes(row.resident), growth_words(row.growth_per_second),
+         signed_bytes(row.since_start), bytes_or_dash(row.huge), bytes_or_dash(row.swapped)},
+        row.faults_per_second);
   }
-  table.add_rule();
-  table.add({"all", bytes_or_dash(view.sum), "", "", "", "", ""});
+  add({fmt::format("all {}", rows.size()), bytes_or_dash(view.sum), "", "", "", ""}, {});
   lines.table(table);
 }
 
 std::vector<StyledLine> overview(const Watch& watch, const WatchTextOptions& options) {
-  constexpr std::size_t kSubsystems = 6;
+  constexpr std::size_t kSubsystems = 5;
   constexpr std::size_t kSteps = 2;
-  Lines lines(options.width);
+  ViewLines lines(options.width);
   add_process_lines(watch, lines);
   add_host_line(watch, lines);
-  add_pressure(watch, lines);
+  add_pressure_in_short(watch, lines);
   add_group_line(watch, lines);
   add_rates_line(watch, lines);
   add_subsystems(watch, options, kSubsystems, lines);
@@ -241,13 +210,13 @@ std::vector<StyledLine> overview(const Watch& watch, const WatchTextOptions& opt
 }
 
 std::vector<StyledLine> process_view(const Watch& watch, const WatchTextOptions& options) {
-  Lines lines(options.width);
+  ViewLines lines(options.width);
   if (!watch.process) return lines.take();
   const ProcessView& process = *watch.process;
   add_process_lines(watch, lines);
-  lines.fact("", fmt::format("mapped {}, shared memory {}, since the start {}",
+  lines.fact("", fmt::format("mapped {}, shared memory {}, peak {}, since the start {}",
                              bytes_or_dash(process.mapped), bytes_or_dash(process.shared),
-                             signed_bytes(process.since_start)));
+                             bytes_or_dash(process.peak), signed_bytes(process.since_start)));
   lines.fact("faults", fmt::format("{} minor and {} major in its life",
                                    grouped(process.minor_faults), grouped(process.major_faults)));
   lines.fact("mappings", fmt::format("{} of at most {}", count_or_dash(process.map_count),
@@ -271,133 +240,8 @@ std::vector<StyledLine> process_view(const Watch& watch, const WatchTextOptions&
   return lines.take();
 }
 
-void add_rate_group(const RateGroup& group, Lines& lines) {
-  lines.heading(fmt::format("{}", group.name));
-  Table table({{"counter", Align::Left, Cut::First},
-               {"per second"},
-               {"since start"},
-               {"since boot"},
-               {"", Align::Left, Cut::Last}});
-  for (const Rate& rate : group.rates) {
-    if (!rate.total) continue;
-    table.add({printable(rate.name), rate_words(rate.per_second), count_or_dash(rate.since_start),
-               count_or_dash(rate.total), rate.words + (rate.pages ? ", pages" : "")});
-  }
-  if (!table.empty()) lines.table(table);
-}
-
-std::vector<StyledLine> host_view(const Watch& watch, const WatchTextOptions& options) {
-  Lines lines(options.width);
-  const HostSizes& host = watch.host;
-  add_host_line(watch, lines);
-  lines.fact("", fmt::format("anonymous {} (huge {}), shared {}, slab {}, page tables {}, dirty {}",
-                             bytes_or_dash(host.anonymous), bytes_or_dash(host.anonymous_huge),
-                             bytes_or_dash(host.shared), bytes_or_dash(host.slab),
-                             bytes_or_dash(host.page_tables), bytes_or_dash(host.dirty)));
-  lines.fact("", fmt::format("committed {} (limit {}), swap {}", bytes_or_dash(host.committed),
-                             bytes_or_dash(host.commit_limit), bytes_or_dash(host.swap_total)));
-  add_pressure(watch, lines);
-  for (const RateGroup& group : watch.rates) add_rate_group(group, lines);
-  return lines.take();
-}
-
-void add_watermarks(const Watch& watch, Lines& lines) {
-  lines.heading("Watermarks");
-  Table table({{"zone", Align::Left},
-               {"managed"},
-               {"free"},
-               {"min"},
-               {"low"},
-               {"high"},
-               {"boost"},
-               {"reserve"},
-               {"per-CPU"}});
-  for (const ZoneView& zone : watch.zones) {
-    table.add({fmt::format("{} {}", zone.node, printable(zone.name)), human_bytes(zone.managed),
-               human_bytes(zone.free), human_bytes(zone.min), human_bytes(zone.low),
-               human_bytes(zone.high), human_bytes(zone.boost), human_bytes(zone.reserve),
-               human_bytes(zone.on_cpu_lists)});
-  }
-  lines.table(table);
-}
-
-void add_free_lists(const Watch& watch, Lines& lines) {
-  for (const ZoneView& zone : watch.zones) {
-    if (zone.free_blocks.empty()) continue;
-    lines.heading(fmt::format("Free blocks, Node {} {}", zone.node, printable(zone.name)));
-    Table table({{"order"}, {"block"}, {"free"}, {"memory"}, {"fragmentation"}, {"unusable"}});
-    for (std::size_t order = 0; order < zone.free_blocks.size(); ++order) {
-      const Bytes block = kPageSize << order;
-      table.add({std::to_string(order), human_bytes(block), grouped(zone.free_blocks[order]),
-                 human_bytes(zone.free_blocks[order] * block),
-                 fmt::format("{:.3f}", zone.fragmentation[order]),
-                 fmt::format("{:.1f} %", zone.unusable[order] * 100)});
-    }
-    lines.table(table);
-  }
-}
-
-void add_nodes(const Watch& watch, Lines& lines) {
-  for (const NodeView& node : watch.nodes) {
-    add_rate_group({fmt::format("NUMA node {}", node.node), node.rates}, lines);
-  }
-}
-
-std::vector<StyledLine> zones_view(const Watch& watch, const WatchTextOptions& options) {
-  Lines lines(options.width);
-  add_watermarks(watch, lines);
-  add_free_lists(watch, lines);
-  add_nodes(watch, lines);
-  return lines.take();
-}
-
-std::string limit_words(const Known<Bytes>& limit) {
-  return limit ? human_bytes(*limit) : "none";
-}
-
-std::vector<StyledLine> groups_view(const Watch& watch, const WatchTextOptions& options) {
-  Lines lines(options.width);
-  if (!watch.cgroups) {
-    lines.words("The memory control group is not known.");
-    return lines.take();
-  }
-  const CgroupsView& groups = *watch.cgroups;
-  for (std::size_t i = 0; i < groups.levels.size(); ++i) {
-    const CgroupView& level = groups.levels[i];
-    lines.heading(fmt::format("{} (version {}{})", printable(level.path), groups.version,
-                              groups.nearest == i ? ", nearest to its limit" : ""));
-    lines.fact("uses",
-               fmt::format("{} (peak {}), anonymous {}, can be dropped {}",
-                           bytes_or_dash(level.current), bytes_or_dash(level.peak),
-                           bytes_or_dash(level.anonymous), bytes_or_dash(level.reclaimable)));
-    lines.fact("limit",
-               fmt::format("{}, high {}, {} {}", limit_words(level.limit), limit_words(level.high),
-                           groups.version == 1 ? "memory and swap" : "swap",
-                           limit_words(level.swap_limit)));
-    if (level.to_limit) {
-      lines.fact("distance",
-                 fmt::format("reclaims in {}, kills in about {}", bytes_or_dash(level.to_limit),
-                             bytes_or_dash(level.to_oom)));
-    }
-    if (level.pressure) {
-      lines.fact("pressure",
-                 fmt::format("some {}; full {}", pressure_words(level.pressure->some),
-                             pressure_words(level.pressure->full)),
-                 pressure_style(*level.pressure));
-    }
-    std::string events;
-    for (const Rate& rate : level.events) {
-      if (!events.empty()) events += ", ";
-      events += fmt::format("{} {}", printable(rate.name), count_or_dash(rate.total));
-      if (rate.since_start.value_or(0) > 0) events += fmt::format(" (+{})", *rate.since_start);
-    }
-    if (!events.empty()) lines.fact("events", events);
-  }
-  return lines.take();
-}
-
 std::vector<StyledLine> remarks_view(const Watch& watch, const WatchTextOptions& options) {
-  Lines lines(options.width);
+  ViewLines lines(options.width);
   add_next(watch, watch.next.size(), lines);
   add_findings(watch, lines);
   add_missing(watch, lines);
@@ -480,38 +324,6 @@ std::string watch_row(const Watch& watch) {
       rate_words(process.major_per_second), bytes_or_dash(watch.host.free), bytes_or_dash(kswapd),
       bytes_or_dash(oom),
       stalls ? fmt::format("{:.1f} %", *watch.pressure->some->now) : std::string(kUnknown));
-}
-
-std::string render_before_after(const BeforeAfter& table, const TextOptions& options) {
-  const Styler style(options.colours);
-  std::string command;
-  for (const std::string& word : table.command) {
-    command += (command.empty() ? "" : " ") + printable(std::string_view(word).substr(0, 200));
-    if (command.size() > 1000) break;
-  }
-  std::string out = style(Style::Heading, "Before and after") + "  " +
-                    shortened(command, options.width > 20 ? options.width - 20 : 1) + "\n";
-  const auto line = [&](std::string_view label, const std::string& figure) {
-    out += fmt::format("  {:<26}{}\n", label, figure);
-  };
-  line("wall time", human_duration(table.wall_ns));
-  if (table.user_ns && table.system_ns) {
-    line("CPU time", fmt::format("{} user, {} in the kernel", human_duration(*table.user_ns),
-                                 human_duration(*table.system_ns)));
-  }
-  line("peak of resident memory", bytes_or_dash(table.peak_resident));
-  line("page faults", fmt::format("{} minor, {} major", count_or_dash(table.minor_faults),
-                                  count_or_dash(table.major_faults)));
-  if (table.exit_status) line("exit status", std::to_string(*table.exit_status));
-  Table rows({{"of the host", Align::Left, Cut::First}, {"before"}, {"after"}, {"change"}});
-  for (const BeforeAfterRow& row : table.rows) {
-    const bool bytes = row.unit == "bytes";
-    const auto shown = [&](Count value) { return bytes ? human_bytes(value) : grouped(value); };
-    const auto size = static_cast<std::uint64_t>(row.change < 0 ? -row.change : row.change);
-    const std::string change = row.change == 0 ? "0" : (row.change < 0 ? "-" : "+") + shown(size);
-    rows.add({printable(row.words), shown(*row.before), shown(*row.after), change});
-  }
-  return out + rows.render(options.width, style);
 }
 
 }  // namespace ft::report::text
