@@ -15,12 +15,14 @@
 #include "output.h"
 #include "recording/reader.h"
 #include "recording/writer.h"
+#include "sim/profile/machines.h"
 #include "sim/replay/model_source.h"
 
 namespace ft::app {
 
 namespace {
 
+namespace profile = sim::profile;
 namespace replay = sim::replay;
 namespace whatif = sim::whatif;
 
@@ -29,7 +31,8 @@ struct ReplayArguments {
   std::vector<std::string> settings;
   std::vector<std::string> jvm_flags;
   std::vector<std::string> sweeps;
-  std::string core = "sapphire-rapids";
+  std::string machine;  // a name or a file; empty: the recorded one
+  std::string core;     // empty: the machine's
   std::string format = "text";
   std::string output;
 };
@@ -53,8 +56,16 @@ std::unique_ptr<whatif::Parts> parts_of(const event::Trace& trace) {
   return std::make_unique<OwnerParts>(trace);
 }
 
+using Machine = std::shared_ptr<const profile::MachineProfile>;
+
+Result<Machine> machine_of(const std::string& name_or_file) {
+  return std::make_shared<const profile::MachineProfile>(
+      FT_TRY(profile::load_machine(name_or_file)));
+}
+
 Result<whatif::Scenario> scenario_of(const ReplayArguments& arguments) {
   whatif::Scenario scenario;
+  if (!arguments.machine.empty()) scenario.use_machine(FT_TRY(machine_of(arguments.machine)));
   for (const std::string& setting : arguments.settings) FT_TRY_VOID(scenario.set(setting));
   for (const std::string& flag : arguments.jvm_flags) FT_TRY_VOID(scenario.add_jvm_flag(flag));
   return scenario;
@@ -81,10 +92,14 @@ Result<Axis> axis_of(const std::string& text) {
   return axis;
 }
 
-// A key of --set; or -Xms, with a size; or a flag of the JVM, with + and -.
+// A key of --set; or machine; or -Xms, with a size; or a flag of the JVM, with + and -.
 Result<void> apply_value(const std::string& key, const std::string& value,
                          whatif::Scenario& scenario) {
   if (key == "-Xms") return scenario.add_jvm_flag(key + value);
+  if (key == "machine") {
+    scenario.use_machine(FT_TRY(machine_of(value)));
+    return {};
+  }
   if (key.starts_with("-XX:")) {
     if (value != "+" && value != "-") {
       return fail("--sweep " + key, "'" + value + "' is no value of a flag", "allowed: +,-");
@@ -208,9 +223,24 @@ std::string dump(const nlohmann::ordered_json& json) {
   return json.dump(2, ' ', kAsciiOnly, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+// Whose TLB is told of.
+Result<sim::tlb::Geometry> core_of(const ReplayArguments& arguments,
+                                   const whatif::Scenario& scenario) {
+  if (arguments.core.empty() && scenario.wishes().machine) return scenario.wishes().machine->tlb;
+  return sim::tlb::core_named(arguments.core.empty() ? "sapphire-rapids" : arguments.core);
+}
+
+std::string machine_list() {
+  std::string text;
+  for (const profile::KnownMachine& machine : profile::known_machines()) {
+    text += fmt::format("{:<20}{}\n", machine.name, machine.description);
+  }
+  return text + "or a file: docs/machine.md\n";
+}
+
 Result<std::string> answer(const ReplayArguments& arguments) {
-  const sim::tlb::Geometry core = FT_TRY(sim::tlb::core_named(arguments.core));
   Plan plan = FT_TRY(plan_of(arguments));
+  const sim::tlb::Geometry core = FT_TRY(core_of(arguments, plan.scenarios.front()));
   const std::unique_ptr<recording::Reader> reader = FT_TRY(recording::Reader::open(arguments.file));
   const replay::Material material = FT_TRY(replay::Material::load(*reader));
   const bool json = arguments.format == "json";
@@ -228,7 +258,10 @@ Result<std::string> answer(const ReplayArguments& arguments) {
 }
 
 Result<void> run(const ReplayArguments& arguments) {
-  const std::string text = FT_TRY(answer(arguments));
+  if (arguments.machine != "list" && arguments.file.empty()) {
+    return fail("--machine", "no recording to replay", "firsttouch replay FILE");
+  }
+  const std::string text = arguments.machine == "list" ? machine_list() : FT_TRY(answer(arguments));
   Output output = FT_TRY(Output::open({}));
   output.write(text);
   return output.finish();
@@ -247,6 +280,7 @@ std::string footer() {
          "Examples:\n"
          "  firsttouch replay run.ft --jvm -XX:+UseTransparentHugePages\n"
          "  firsttouch replay run.ft --set thp.64kB=always -o predicted.ft\n"
+         "  firsttouch replay run.ft --machine document --set numa.policy=interleave\n"
          "  firsttouch replay run.ft --sweep thp=always,madvise,never --sweep -Xms=1g,4g";
 }
 
@@ -256,7 +290,11 @@ void add_replay(CLI::App& app, Outcome& outcome) {
   CLI::App* command = app.add_subcommand(
       "replay", "Predicts what a recorded start would do under another configuration.");
   const auto arguments = std::make_shared<ReplayArguments>();
-  command->add_option("file", arguments->file, "The recording")->required()->type_name("FILE");
+  command->add_option("file", arguments->file, "The recording")->type_name("FILE");
+  command
+      ->add_option("--machine", arguments->machine,
+                   "The machine it runs on: a name, a file, or list to see the names")
+      ->type_name("NAME|FILE");
   command->add_option("--set", arguments->settings, "A setting of the host")
       ->type_name("KEY=VALUE")
       ->expected(1)
@@ -272,9 +310,10 @@ void add_replay(CLI::App& app, Outcome& outcome) {
                            ->type_name("KEY=A,B")
                            ->expected(1)
                            ->take_all();
-  command->add_option("--core", arguments->core, "Whose TLB the reach is told of")
-      ->type_name("NAME")
-      ->capture_default_str();
+  command
+      ->add_option("--core", arguments->core,
+                   "Whose TLB the reach is told of (default: the machine's, or sapphire-rapids)")
+      ->type_name("NAME");
   command->add_option("--format", arguments->format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();

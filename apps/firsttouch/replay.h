@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,9 +16,9 @@ using sim::whatif::Prediction;
 
 // One line of a table of figures.
 struct Row {
-  std::string key;    // "order_9", for programs
-  std::string title;  // "huge pages (order 9)"
-  std::uint64_t before = 0;
+  std::string key;                      // "order_9", for programs
+  std::string title;                    // "huge pages (order 9)"
+  std::optional<std::uint64_t> before;  // nothing: the recording does not tell
   std::uint64_t after = 0;
   bool bytes = false;
   bool detail = false;  // part of the line above

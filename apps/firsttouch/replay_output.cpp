@@ -4,12 +4,14 @@
 #include <map>
 
 #include "base/text.h"
+#include "limits_output.h"
 #include "replay.h"
 
 namespace ft::app::what_if {
 
 namespace {
 
+namespace phys = sim::phys;
 namespace whatif = sim::whatif;
 using Json = nlohmann::ordered_json;
 
@@ -18,9 +20,9 @@ std::string value_text(const Row& row, std::uint64_t value) {
 }
 
 std::string change_text(const Row& row) {
-  if (row.before == row.after) return "";
-  const bool more = row.after > row.before;
-  const std::uint64_t difference = more ? row.after - row.before : row.before - row.after;
+  if (!row.before || *row.before == row.after) return "";
+  const bool more = row.after > *row.before;
+  const std::uint64_t difference = more ? row.after - *row.before : *row.before - row.after;
   return (more ? "+" : "-") + value_text(row, difference);
 }
 
@@ -47,6 +49,18 @@ class RowMaker {
   void part(const std::string& key, const std::string& title, bool estimated, Get get) {
     if (get(before_) == 0 && get(after_) == 0) return;
     add({.key = key, .title = title, .detail = true, .estimated = estimated}, get);
+  }
+
+  template <typename Get>
+  void part_bytes(const std::string& key, const std::string& title, Get get) {
+    if (get(before_) == 0 && get(after_) == 0) return;
+    add({.key = key, .title = title, .bytes = true}, get);
+  }
+  // What only a simulated memory has.
+  void predicted(Row row, std::uint64_t after, bool estimated) {
+    row.after = after;
+    row.estimated = estimated || estimated_;
+    rows_.push_back(std::move(row));
   }
 
   std::vector<Row> take() { return std::move(rows_); }
@@ -99,6 +113,8 @@ void add_sizes(RowMaker& rows) {
              [](const Figures& f) { return f.resident_bytes(); });
   rows.bytes("resident_peak_bytes", "resident, most",
              [](const Figures& f) { return f.resident_peak_bytes; });
+  rows.part_bytes("hugetlb_bytes", "hugetlb pages, in no RSS",
+                  [](const Figures& f) { return f.hugetlb_bytes; });
   rows.bytes("anonymous_bytes", "resident and anonymous",
              [](const Figures& f) { return f.resident.anonymous * kPageSize; });
   rows.bytes("bloat_bytes", "resident, never touched",
@@ -115,6 +131,36 @@ void add_tlb(RowMaker& rows, const sim::tlb::Geometry& core) {
   rows.count("flushes_full", "TLB flushes, full", [](const Figures& f) { return f.flushes_full; });
   rows.count("flushes_ranged", "TLB flushes, ranged",
              [](const Figures& f) { return f.flushes_ranged; });
+}
+
+// Where memory is simulated.
+void add_memory(RowMaker& rows, const Prediction& prediction) {
+  const Figures& figures = prediction.figures;
+  const bool by_guess = prediction.placement_estimated;
+  if (figures.blocks_refused) {
+    rows.predicted({.key = "blocks_refused", .title = "huge pages refused for want of a block"},
+                   *figures.blocks_refused, true);
+  }
+  if (figures.nodes.size() < 2) return;
+  for (const whatif::NodeFigures& node : figures.nodes) {
+    const std::string key = fmt::format("node{}", node.node);
+    const std::string title = fmt::format("node {}", node.node);
+    const phys::NumaCounters& requests = node.requests;
+    const auto count = [&](const char* name, const std::string& text, std::uint64_t value) {
+      rows.predicted({.key = fmt::format("{}.{}", key, name), .title = text, .detail = true}, value,
+                     by_guess);
+    };
+    rows.predicted({.key = key + ".resident_bytes", .title = title + ": resident", .bytes = true},
+                   node.resident_bytes, by_guess);
+    count("numa_hit", "blocks that were wanted here", requests.hit);
+    if (requests.miss != 0) count("numa_miss", "wanted elsewhere", requests.miss);
+    if (requests.foreign != 0)
+      count("numa_foreign", "wanted here, had elsewhere", requests.foreign);
+    if (requests.interleave_hit != 0) {
+      count("interleave_hit", "by interleaving", requests.interleave_hit);
+    }
+    count("other_node", "for CPUs of other nodes", requests.other_node);
+  }
 }
 
 std::string notes_text(const Prediction& prediction) {
@@ -158,10 +204,47 @@ std::string parts_text(const Figures& before, const Figures& after) {
   return text;
 }
 
+// Of each part, what lies on which node.
+std::string places_text(const Figures& figures) {
+  if (figures.nodes.size() < 2) return "";
+  std::string text = fmt::format("\n{:<26}", "part, predicted");
+  for (const whatif::NodeFigures& node : figures.nodes) {
+    text += fmt::format("{:>12}", fmt::format("node {}", node.node));
+  }
+  text += "\n";
+  for (const whatif::PartFigures& part : figures.parts) {
+    text += fmt::format("{:<26}", jvm::name_of(part.part));
+    for (const std::uint64_t bytes : part.node_bytes) {
+      text += fmt::format("{:>12}", human_bytes(bytes));
+    }
+    text += "\n";
+  }
+  return text;
+}
+
 Json part_json(const whatif::PartFigures& part) {
-  return {{"resident_bytes", part.resident_bytes},
-          {"huge_bytes", part.huge_bytes},
-          {"bloat_bytes", part.bloat_bytes}};
+  Json json = {{"resident_bytes", part.resident_bytes},
+               {"huge_bytes", part.huge_bytes},
+               {"bloat_bytes", part.bloat_bytes},
+               {"hugetlb_bytes", part.hugetlb_bytes}};
+  if (!part.node_bytes.empty()) json["node_bytes"] = part.node_bytes;
+  return json;
+}
+
+Json nodes_json(const Figures& figures) {
+  Json nodes = Json::array();
+  for (const whatif::NodeFigures& node : figures.nodes) {
+    nodes.push_back({{"node", node.node},
+                     {"resident_bytes", node.resident_bytes},
+                     {"free_bytes", node.free_bytes},
+                     {"numa_hit", node.requests.hit},
+                     {"numa_miss", node.requests.miss},
+                     {"numa_foreign", node.requests.foreign},
+                     {"interleave_hit", node.requests.interleave_hit},
+                     {"local_node", node.requests.local_node},
+                     {"other_node", node.requests.other_node}});
+  }
+  return nodes;
 }
 
 Json notes_json(const Prediction& prediction) {
@@ -180,6 +263,7 @@ std::vector<Row> rows_of(const Figures& before, const Prediction& prediction,
   add_allocations(rows);
   add_sizes(rows);
   add_tlb(rows, core);
+  add_memory(rows, prediction);
   return rows.take();
 }
 
@@ -189,10 +273,11 @@ std::string as_text(const Figures& before, const Prediction& prediction,
       fmt::format("{:<44}{:>12}{:>12}{:>12}\n", "", "recorded", "predicted", "change");
   for (const Row& row : rows_of(before, prediction, core)) {
     text += fmt::format("{:<44}{:>12}{:>12}{:>12}  {}\n", (row.detail ? "  " : "") + row.title,
-                        value_text(row, row.before), value_text(row, row.after), change_text(row),
-                        row.estimated ? "estimated" : "exact");
+                        row.before ? value_text(row, *row.before) : "-", value_text(row, row.after),
+                        change_text(row), row.estimated ? "estimated" : "exact");
   }
-  return text + parts_text(before, prediction.figures) + notes_text(prediction);
+  return text + parts_text(before, prediction.figures) + places_text(prediction.figures) +
+         (prediction.limits ? limits_text(*prediction.limits) : "") + notes_text(prediction);
 }
 
 Json as_json(const Figures& before, const Prediction& prediction, const sim::tlb::Geometry& core) {
@@ -201,8 +286,9 @@ Json as_json(const Figures& before, const Prediction& prediction, const sim::tlb
   root["core"] = core.name;
   root["figures"] = Json::object();
   for (const Row& row : rows_of(before, prediction, core)) {
-    root["figures"][row.key] = {
-        {"recorded", row.before}, {"predicted", row.after}, {"estimated", row.estimated}};
+    root["figures"][row.key] = {{"recorded", row.before ? Json(*row.before) : Json(nullptr)},
+                                {"predicted", row.after},
+                                {"estimated", row.estimated}};
   }
   root["subsystems"] = Json::array();
   for (const auto& [key, pair] : pairs_of(before, prediction.figures)) {
@@ -210,6 +296,8 @@ Json as_json(const Figures& before, const Prediction& prediction, const sim::tlb
                                   {"recorded", part_json(pair.before)},
                                   {"predicted", part_json(pair.after)}});
   }
+  if (!prediction.figures.nodes.empty()) root["nodes"] = nodes_json(prediction.figures);
+  if (prediction.limits) root["limits"] = limits_json(*prediction.limits);
   root["notes"] = notes_json(prediction);
   return root;
 }
@@ -223,18 +311,23 @@ std::string sweep_text(const std::vector<std::string>& keys, const std::vector<S
     widths.push_back(width + 2);
     text += fmt::format("{:<{}}", printable(keys[i]), widths[i]);
   }
-  text += fmt::format("{:>10}{:>10}{:>8}{:>12}{:>12}{:>12}{:>9}\n", "faults", "order 0", "order 9",
+  const bool limited = std::ranges::any_of(
+      lines, [](const SweepLine& line) { return line.prediction.limits.has_value(); });
+  text += fmt::format("{:>10}{:>10}{:>8}{:>12}{:>12}{:>12}{:>9}", "faults", "order 0", "order 9",
                       "tables", "resident", "untouched", "flushes");
+  text += limited ? fmt::format("{:>22}\n", "less memory") : "\n";
   for (const SweepLine& line : lines) {
     const Figures& figures = line.prediction.figures;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       text += fmt::format("{:<{}}", printable(line.values[i]), widths[i]);
     }
     text += fmt::format(
-        "{:>10}{:>10}{:>8}{:>12}{:>12}{:>12}{:>9}\n", grouped(figures.fault_count()),
+        "{:>10}{:>10}{:>8}{:>12}{:>12}{:>12}{:>9}", grouped(figures.fault_count()),
         grouped(figures.pages_by_order[0]), grouped(figures.pages_by_order[sim::phys::kHugeOrder]),
         human_bytes(figures.page_table_bytes), human_bytes(figures.resident_bytes()),
         human_bytes(figures.bloat_bytes()), grouped(figures.flushes_full + figures.flushes_ranged));
+    const auto& limits = line.prediction.limits;
+    text += limits ? fmt::format("{:>22}\n", limits_word(*limits)) : "\n";
   }
   Prediction all;
   for (const SweepLine& line : lines) {
@@ -252,18 +345,24 @@ Json sweep_json(const std::vector<std::string>& keys, const std::vector<SweepLin
   root["rows"] = Json::array();
   for (const SweepLine& line : lines) {
     const Figures& figures = line.prediction.figures;
-    root["rows"].push_back({{"values", line.values},
-                            {"faults", figures.fault_count()},
-                            {"kernel_faults", figures.kernel_faults},
-                            {"pages_by_order", figures.pages_by_order},
-                            {"page_table_bytes", figures.page_table_bytes},
-                            {"resident_bytes", figures.resident_bytes()},
-                            {"bloat_bytes", figures.bloat_bytes()},
-                            {"translations", figures.translations},
-                            {"flushes_full", figures.flushes_full},
-                            {"flushes_ranged", figures.flushes_ranged},
-                            {"estimated", line.prediction.estimated},
-                            {"notes", notes_json(line.prediction)}});
+    root["rows"].push_back(
+        {{"values", line.values},
+         {"faults", figures.fault_count()},
+         {"kernel_faults", figures.kernel_faults},
+         {"pages_by_order", figures.pages_by_order},
+         {"page_table_bytes", figures.page_table_bytes},
+         {"resident_bytes", figures.resident_bytes()},
+         {"hugetlb_bytes", figures.hugetlb_bytes},
+         {"blocks_refused", figures.blocks_refused ? Json(*figures.blocks_refused) : Json(nullptr)},
+         {"nodes", nodes_json(figures)},
+         {"bloat_bytes", figures.bloat_bytes()},
+         {"translations", figures.translations},
+         {"flushes_full", figures.flushes_full},
+         {"flushes_ranged", figures.flushes_ranged},
+         {"estimated", line.prediction.estimated},
+         {"notes", notes_json(line.prediction)}});
+    if (line.prediction.limits)
+      root["rows"].back()["limits"] = limits_json(*line.prediction.limits);
   }
   return root;
 }

@@ -28,7 +28,7 @@ struct MemoryPlan {
   numa::Weights weights = {};
   ThreadPlaces threads = ThreadPlaces::Together;
   profile::HugetlbPools hugetlb;  // filled before the start, dealt to the nodes in turn
-  bool pools_grow = false;        // by a page whenever one is wanted: nobody says how many there are
+  bool pools_grow = false;  // by a page whenever one is wanted: nobody says how many there are
 };
 
 }  // namespace ft::sim::whatif
