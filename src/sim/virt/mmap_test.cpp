@@ -94,6 +94,20 @@ TEST(MmapTest, HugetlbWithoutReservationNeedsNoPool) {
   EXPECT_EQ(t.map_file(0, 1, kReadWrite, kMapPrivate | kMapHugetlb, file), -EINVAL);
 }
 
+// What JDK 17 meets when it maps its archived objects into a heap of large pages.
+TEST(MmapTest, HugetlbAreasAreSplitBetweenTheirPagesOnly) {
+  TestSpace t;
+  const std::uint64_t flags = kAnon | kMapHugetlb | kMapNoReserve | kMapFixed;
+  ASSERT_EQ(t.map(kBase, 2 * 512, kReadWrite, flags), static_cast<std::int64_t>(kBase));
+  EXPECT_EQ(t.map(kBase + kPage, 1, kReadWrite, kAnon | kMapFixed), -EINVAL);
+  EXPECT_EQ(t.map(kBase, 1, kReadWrite, kAnon | kMapFixed), -EINVAL);
+  EXPECT_EQ(t.areas(kBase), "0-1024rw");
+  EXPECT_EQ(t.map(kBase + kHuge, 512, kReadWrite, kAnon | kMapFixed),
+            static_cast<std::int64_t>(kBase + kHuge));
+  EXPECT_EQ(t.areas(kBase), "0-512rw 512-1024rw");
+  t.space.check();
+}
+
 TEST(MmapTest, AHintIsTakenWhereItIsFree) {
   TestSpace t;
   EXPECT_EQ(t.map(kBase + 5, 4, kReadWrite, kAnon), static_cast<std::int64_t>(kBase));

@@ -57,7 +57,7 @@ int AddressSpace::gather_for_unmap(AddressRange range, Unmapping& unmapping) {
       return ENOMEM;
     }
     if ((first->flags & kVmSealed) != 0) return EPERM;
-    if (!first->may_split()) return EINVAL;
+    if (!VmaEditor::may_split(*first, range.start)) return EINVAL;
     editor_.split(*first, range.start, true);
   }
   unmapping.previous = areas_.last_before(range.start);
@@ -69,7 +69,7 @@ int AddressSpace::gather_for_unmap(AddressRange range, Unmapping& unmapping) {
       return EPERM;
     }
     if (vma->range.end > range.end) {
-      if (!vma->may_split()) return EINVAL;
+      if (!VmaEditor::may_split(*vma, range.end)) return EINVAL;
       editor_.split(*vma, range.end, false);
     }
     const std::uint64_t pages = vma->pages();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "sim/virt/backing_file.h"
 
 namespace ft::sim::virt {
 
@@ -173,7 +174,7 @@ Modified VmaEditor::modify(Vma* previous, Vma& vma, AddressRange part, const Vma
       });
       return ENOMEM;
     }
-    if (!vma.may_split()) return EINVAL;
+    if (!may_split(vma, addr)) return EINVAL;
     split(vma, addr, new_below);
     return 0;
   };
@@ -184,6 +185,12 @@ Modified VmaEditor::modify(Vma* previous, Vma& vma, AddressRange part, const Vma
     if (const int error = split_off(part.end, false)) return {.error = error};
   }
   return {.vma = &vma};
+}
+
+bool VmaEditor::may_split(const Vma& vma, std::uint64_t addr) {
+  if (!vma.may_split()) return false;
+  if ((vma.flags & kVmHugetlb) == 0) return true;
+  return addr % (std::uint64_t{1} << vma.file->page_shift()) == 0;
 }
 
 Vma& VmaEditor::split(Vma& vma, std::uint64_t addr, bool new_below) {

@@ -53,8 +53,12 @@ class VmaEditor {
   Modified modify(Vma* previous, Vma& vma, AddressRange part, const Vma& changed,
                   unsigned max_map_count);
 
+  // vm_ops->may_split: some areas stay whole, and hugetlb has borders between its pages only
+  // (hugetlb_vm_op_split).
+  static bool may_split(const Vma& vma, std::uint64_t addr);
+
   // __split_vma, without regard of the limit. `vma` keeps the upper part where `new_below`.
-  // Returns the new area. REQUIRES: addr inside of vma, page-aligned; vma.may_split().
+  // Returns the new area. REQUIRES: addr inside of vma, page-aligned; may_split().
   Vma& split(Vma& vma, std::uint64_t addr, bool new_below);
 
   // Before vma gets a border at addr: a huge entry across it is split.
