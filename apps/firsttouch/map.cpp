@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "command.h"
 #include "jvm/subsystem.h"
+#include "live_findings.h"
 #include "output.h"
 #include "recording/reader.h"
 #include "report/csv/memory_map.h"
@@ -39,7 +40,11 @@ Result<report::model::MemoryMap> take(const MapArguments& arguments) {
     return analysis::recorded_map(*reader, options);
   }
   analysis::LiveMap live = FT_TRY(analysis::LiveMap::open(arguments.pid));
-  return live.take(analysis::MapDetail::Full);
+  report::model::MemoryMap map = FT_TRY(live.take(analysis::MapDetail::Full));
+  const host::HostFiles files;
+  const auto who = FT_TRY(host::identify_process(files, arguments.pid));
+  map.findings = analysis::find(live_facts(&map, FT_TRY(read_process_facts(files, who))));
+  return map;
 }
 
 std::string rendered(const report::model::MemoryMap& map, const MapArguments& arguments,

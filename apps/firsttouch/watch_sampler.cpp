@@ -4,11 +4,11 @@
 
 #include <ctime>
 
-#include "analysis/findings/facts_of_map.h"
 #include "analysis/watch/cgroups.h"
 #include "analysis/watch/subsystems.h"
 #include "base/clock.h"
 #include "host/cgroup_levels.h"
+#include "live_findings.h"
 
 namespace ft::app {
 
@@ -95,26 +95,19 @@ Result<report::model::SubsystemsView> WatchSampler::read_subsystems() {
   return view;
 }
 
-// What is known without asking the JVM.
 analysis::FindingFacts WatchSampler::facts_of(const report::model::Watch& watch) const {
-  analysis::FindingFacts facts;
-  if (!watch.process) return facts;
-  if (map_) analysis::add_facts(*map_, words_.words, facts);
+  if (!watch.process) return {};
   const report::model::ProcessView& process = *watch.process;
-  if (process.resident) facts.resident = process.resident;
-  facts.threads = process.threads;
-  if (process.map_count) facts.map_count = process.map_count;
-  facts.max_map_count = process.max_map_count;
-  facts.host_memory = watch.host.total;
-  facts.cpu_nodes = cpu_nodes_;
-  // With one node there is no other to be on.
-  if (watch.nodes.size() == 1 && facts.heap_resident) {
-    facts.heap_by_node = {{{watch.nodes.front().node, *facts.heap_resident}}};
-  }
+  ProcessFacts facts{.words = words_,
+                     .cpu_nodes = cpu_nodes_,
+                     .resident = process.resident,
+                     .threads = process.threads,
+                     .map_count = process.map_count,
+                     .max_map_count = process.max_map_count,
+                     .host_memory = watch.host.total};
+  if (watch.nodes.size() == 1) facts.only_node = watch.nodes.front().node;
   if (watch.cgroups) facts.cgroup_limit = analysis::tightest_limit(*watch.cgroups);
-  const bool jvm = map_ && !map_->jvm.empty();
-  if (jvm && words_.with_environment) facts.jvm_words = words_.words;
-  return facts;
+  return live_facts(map_ ? &*map_ : nullptr, facts);
 }
 
 void WatchSampler::look_at_target(Reading reading) {

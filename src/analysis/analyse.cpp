@@ -3,6 +3,7 @@
 #include "analysis/describe.h"
 #include "analysis/passes.h"
 #include "analysis/reconcile.h"
+#include "analysis/recorded_findings.h"
 #include "analysis/summary.h"
 
 namespace ft::analysis {
@@ -35,6 +36,7 @@ Result<report::model::Report> analyse(event::EventSource& source, const AnalyseO
                              .lost = report.loss.total};
   report.reconcile = reconcile(input);
   summarise(report, passes->trace);
+  report.findings = find(recorded_facts(report, passes->subject, passes->trace));
   return report;
 }
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "report/json/findings.h"
 
 namespace ft::report::json {
 
@@ -342,6 +343,7 @@ std::string render(const Report& report) {
   root["waits"] = waits_of(report);
   root["resident_over_time"] = timeline_of(report);
   root["contradictions"] = Json(report.contradictions);
+  root["findings"] = findings_of(report.findings);
   root["missing"] = array_of(report.missing, [](const Missing& missing) {
     return Json{{"what", missing.what}, {"why", missing.why}};
   });

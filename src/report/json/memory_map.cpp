@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "report/json/findings.h"
 
 namespace ft::report::json {
 
@@ -94,6 +95,7 @@ std::string render(const MemoryMap& map) {
                                  {"note", line.note}});
   }
   root["notes"] = map.notes;
+  root["findings"] = findings_of(map.findings);
   root["missing"] = Json::array();
   for (const Missing& missing : map.missing) {
     root["missing"].push_back({{"what", missing.what}, {"why", missing.why}});

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/range.h"
+#include "report/model/finding.h"
 #include "report/model/report.h"
 
 namespace ft::report::model {
@@ -85,6 +86,7 @@ struct MemoryMap {
 
   std::vector<ReconcileLine> reconcile;
   std::vector<std::string> notes;  // remarks in plain words
+  std::vector<Finding> findings;   // all of them, with their state; empty: not looked for
   std::vector<Missing> missing;
 };
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "report/model/finding.h"
 
 namespace ft::report::model {
 
@@ -336,6 +337,7 @@ struct Report {
   Known<Waits> waits;                       // "waits"
   std::vector<std::string> contradictions;  // what the replay of the calls could not make sense of
   Summary summary;
+  std::vector<Finding> findings;  // all of them, with their state
   std::vector<Missing> missing;
 };
 

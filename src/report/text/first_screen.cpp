@@ -186,6 +186,19 @@ std::string memory_part(const Page& page) {
   return out;
 }
 
+std::string findings_part(const Page& page) {
+  std::string out;
+  for (const model::Finding& finding : page.report.findings) {
+    if (finding.state != model::FindingState::Fires) continue;
+    const std::string remark =
+        fmt::format("{} {} ({})", finding.words, finding.advice, finding.name);
+    std::string lines = page.wrapped(printable(remark), 4);
+    lines[2] = '!';
+    out += lines;
+  }
+  return out.empty() ? out : page.heading("Remarks") + out;
+}
+
 std::string harmless_part(const Page& page) {
   if (page.report.summary.harmless.empty()) return {};
   std::string out = page.heading("Not worth worrying about");
@@ -217,6 +230,7 @@ std::string first_screen(const Page& page) {
   out += time_part(page);
   out += costs_part(page);
   out += memory_part(page);
+  out += findings_part(page);
   out += harmless_part(page);
   out += trust_line(page);
   return out;

@@ -112,6 +112,11 @@ class MapPage {
 
   std::string remarks() const {
     std::string text;
+    for (const Finding& finding : map_.findings) {
+      if (finding.state != FindingState::Fires) continue;
+      text += wrapped(
+          fmt::format("! {} {} ({})", printable(finding.words), finding.advice, finding.name));
+    }
     for (const std::string& note : map_.notes) text += wrapped("- " + printable(note));
     for (const Missing& missing : map_.missing) {
       text += wrapped(fmt::format("- {}: not known: {}", missing.what, printable(missing.why)));

@@ -132,10 +132,17 @@ void add_findings(const Watch& watch, ViewLines& lines) {
 }
 
 void add_missing(const Watch& watch, ViewLines& lines) {
-  if (watch.missing.empty()) return;
+  const auto not_evaluated = [](const Finding& finding) {
+    return finding.state == FindingState::NotEvaluated;
+  };
+  if (watch.missing.empty() && std::ranges::none_of(watch.findings, not_evaluated)) return;
   lines.heading("Not known");
   for (const Missing& missing : watch.missing) {
     lines.remark('-', fmt::format("{}: {}", printable(missing.what), printable(missing.why)));
+  }
+  for (const Finding& finding : watch.findings) {
+    if (!not_evaluated(finding)) continue;
+    lines.remark('-', fmt::format("whether {}: {}", finding.name, finding.words));
   }
 }
 

@@ -26,7 +26,7 @@ class ViewLines {
 
   void heading(std::string_view title) {
     if (!lines_.empty()) lines_.emplace_back();
-    lines_.push_back({{std::string(title), Style::Heading}});
+    lines_.push_back({{shortened(title, width_), Style::Heading}});
   }
   // "  label        figures": wrapped, the label in columns of its own.
   void fact(std::string_view label, std::string_view figures, std::optional<Style> style = {}) {
