@@ -143,5 +143,36 @@ TEST(DifferentialRegressions, DroppableMemoryIsPagedOutWithoutSwap) {
   });
 }
 
+TEST(DifferentialRegressions, CollapseEndsAtABlockWithoutATable) {
+  expect_agreement({
+      .instructions =
+          {
+              Mmap{.length = 0x600000,
+                   .prot = PROT_READ | PROT_WRITE,
+                   .flags = MAP_PRIVATE | MAP_ANONYMOUS},
+              Touch{.addr = 0x7ffff7b06000, .access = Access::Write},
+              Madvise{.addr = 0x7ffff7800000, .length = 0x600000, .advice = 25},
+          },
+  });
+}
+
+TEST(DifferentialRegressions, AnAddressThatNoProcessCanHaveIsNotOneThatLooksLikeIt) {
+  expect_agreement({
+      .instructions =
+          {
+              Mmap{.addr = 0x7ffff7dfe000,
+                   .length = 0x6000,
+                   .prot = PROT_READ | PROT_WRITE,
+                   .flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS},
+              Touch{.addr = 0x7ffff7dfe000, .access = Access::Write},
+              Mremap{.addr = 0x7ffff7dfe000,
+                     .old_length = 0x6000,
+                     .new_length = 0x6000,
+                     .flags = MREMAP_MAYMOVE | MREMAP_FIXED},
+              Touch{.addr = 0x8000000000000000, .access = Access::Read},
+          },
+  });
+}
+
 }  // namespace
 }  // namespace ft::differential

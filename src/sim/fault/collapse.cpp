@@ -22,6 +22,9 @@ std::int64_t FaultHandler::collapse(AddressRange range) {
   if (!vma->anonymous() || (vma->flags & kNever) != 0 || !holds_a_block) return -EINVAL;
   std::int64_t result = 0;
   for (std::uint64_t at = up(range.start); at < down(range.end); at += kHugePageSize) {
+    const Entry* pmd = around_.table.find_pmd(at);
+    // SCAN_PMD_NONE, unlike a missing table (SCAN_PMD_NULL), ends the call.
+    if (pmd != nullptr && *pmd == 0) return -EINVAL;
     const std::int64_t error = collapse_block(*vma, at);
     if (error == -ENOMEM) return error;
     if (error != 0) result = error;
@@ -32,7 +35,7 @@ std::int64_t FaultHandler::collapse(AddressRange range) {
 std::int64_t FaultHandler::collapse_block(Vma& vma, std::uint64_t start) {
   virt::PageTable& table = around_.table;
   Entry* pmd = table.find_pmd(start);
-  if (pmd == nullptr || *pmd == 0) return -EINVAL;
+  if (pmd == nullptr) return -EINVAL;
   if ((*pmd & virt::kLarge) != 0) return 0;
   bool writable = false;
   for (std::uint64_t at = start; at < start + kHugePageSize; at += kPageSize) {

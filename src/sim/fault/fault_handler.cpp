@@ -109,7 +109,9 @@ Outcome FaultHandler::touch_slowly(std::uint64_t address, Access access) {
   const bool write = access == Access::Write;
   Outcome outcome;
   for (;;) {
-    const Leaf leaf = walk(around_.table, address);
+    // Tables do not see the bits above: such an address would look like one of the process's own.
+    const bool of_users = address >> around_.table.address_bits() == 0;
+    const Leaf leaf = of_users ? walk(around_.table, address) : Leaf{};
     const bool present = leaf.entry != nullptr && virt::is_accessible(*leaf.entry);
     if (present && allows(*leaf.entry, access)) {
       *leaf.entry |= virt::kAccessed | (write ? virt::kDirty : 0);

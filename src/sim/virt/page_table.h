@@ -175,6 +175,8 @@ class PageTable {
   const ResidentPages& resident() const { return resident_; }
   const TableCounts& counts() const { return counts_; }
   unsigned levels() const { return levels_; }
+  // Of an address; the sign bit, which is the kernel's, left out.
+  unsigned address_bits() const { return top_shift() + 8; }
   phys::FrameSource& frames() { return frames_; }
 
   // What /proc would say. `range` may be large: what is not there is skipped a table at a time.
