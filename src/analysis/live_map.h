@@ -26,7 +26,6 @@ enum class MapDetail : std::uint8_t {
 
 struct LiveMapOptions {
   bool read_memory = true;  // the JVM's own data and malloc's; false: by /proc and shape alone
-  bool folios = false;      // Full: sizes of folios, from pagemap and kpageflags
 };
 
 class LiveMap {

@@ -31,8 +31,11 @@ Owner stack_owner(event::Tid tid, bool in_jvm, bool java, const ThreadNames& thr
           evidence, std::move(name)};
 }
 
-// How far up a mapping the first of malloc's chunks is looked for: 4 MiB.
-constexpr std::uint64_t kMostSteps = 1024;
+// How many pages are looked at in all for malloc's chunks behind something else, and how many
+// mappings for the stack of a thread that no list has: in a process of very many mappings the rest
+// is told by shape.
+constexpr std::uint64_t kMostSteps = 16384;
+constexpr std::size_t kMostStackTops = 2048;
 
 // Whether from here on one chunk follows the other up to the end.
 bool chunks_reach(std::uint64_t at, std::uint64_t end, const jvm::ReadMemory& memory) {
@@ -92,10 +95,12 @@ void claim_stacks(std::span<const host::Vma> areas, const jvm::HotSpotMemory& jv
   if (!jvm.threads.empty()) claim_list(jvm.threads.front().pthread);
 
   // Stacks without a thread, and those of processes that are no JVM: by what lies at their top.
+  // One thread has its stack under a name of its own.
+  std::size_t tops = threads.size() < 2 ? kMostStackTops : 0;
   for (const host::Vma& area : areas) {
     if (!is_plain_data(area) || area.range.size() < 4 * kPageSize) continue;
     for (const AddressRange part : unclaimed(area.range, claims)) {
-      if (part.end != area.range.end) continue;
+      if (part.end != area.range.end || ++tops > kMostStackTops) continue;
       const auto stack = pthread_below(part.end, tids, memory);
       if (!stack) continue;
       if (known.size() < 2 && stack->tid != 0) claim_list(stack->pthread);
@@ -121,22 +126,25 @@ void claim_malloc(std::span<const host::Vma> areas, const jvm::ReadMemory& memor
       }
     }
   }
+  std::uint64_t steps = 0;
   for (const host::Vma& area : areas) {
     if (!is_plain_data(area)) continue;
     for (AddressRange part : unclaimed(area.range, claims)) {
       // Neighbouring chunks make one mapping; so may something else of the JVM's below them.
       std::uint64_t at = part.start;
-      for (std::uint64_t steps = 0; at < part.end && steps < kMostSteps; ++steps) {
+      for (bool first = true; at < part.end && (first || steps < kMostSteps); ++steps) {
         const auto size = mmapped_chunk_at(at, part.end - at, memory);
         if (size && chunks_reach(at, part.end, memory)) {
           claims.assign({at, part.end},
                         {{Subsystem::CHeap, Evidence::LibcData, "large block"}, false});
           break;
         }
+        first = false;
         if (size && at == part.start) {
           claims.assign(AddressRange::of_size(at, *size),
                         {{Subsystem::CHeap, Evidence::LibcData, "large block"}, false});
           part.start = at += *size;
+          first = true;
           continue;
         }
         at += kPageSize;
