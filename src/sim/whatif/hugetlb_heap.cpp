@@ -74,16 +74,21 @@ class HugetlbHeap {
   // A file cannot be mapped over hugetlb pages: JDK 25 reads its archived objects into the heap, 17
   // is refused (EINVAL) and does without them.
   void read_archived_objects(Notes& notes) {
-    bool refused = false;
+    std::vector<AddressRange> refused;
     for (const Call& call : draft_.calls()) {
       if (!in_heap(call) || !call.maps_file()) continue;
       if (view_.newer) {
         draft_.add_touches(call, call.range());
       } else {
-        refused = true;
+        refused.push_back(call.range());
       }
     }
-    if (refused) {
+    std::erase_if(draft_.touches(), [&](const Touch& touch) {
+      return touch.pid == view_.pid && std::ranges::any_of(refused, [&](AddressRange range) {
+               return range.contains(touch.event.addr);
+             });
+    });
+    if (!refused.empty()) {
       notes.emplace_back(
           "hugetlb.heap: JDK 17 cannot map its archived objects then and makes them anew; what "
           "that touches beside the heap is not known");
