@@ -174,5 +174,23 @@ TEST(DifferentialRegressions, AnAddressThatNoProcessCanHaveIsNotOneThatLooksLike
   });
 }
 
+TEST(DifferentialRegressions, AnAreaAtTheBottomPassesForOneThatHoldsAHugePage) {
+  expect_agreement({
+      .instructions =
+          {
+              Mmap{.addr = 0x7ffff7dfe000,
+                   .length = 0x8000,
+                   .prot = PROT_READ | PROT_WRITE,
+                   .flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS},
+              Touch{.addr = 0x7ffff7dfe000, .access = Access::Write},
+              Mremap{.addr = 0x7ffff7dfe000,
+                     .old_length = 0x8000,
+                     .new_length = 0x8000,
+                     .flags = MREMAP_MAYMOVE | MREMAP_FIXED},
+              Madvise{.length = 0x1000, .advice = 25},
+          },
+  });
+}
+
 }  // namespace
 }  // namespace ft::differential

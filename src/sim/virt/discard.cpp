@@ -13,10 +13,11 @@ namespace ft::sim::virt {
 
 namespace {
 
-// Whether a whole huge page fits into the area (thp_vma_suitable_order at its end).
+// Whether a whole huge page fits into the area (thp_vma_suitable_order at its end). An area below
+// 2 MiB passes, in the kernel too: its subtraction wraps around.
 bool holds_huge_page(const Vma& vma) {
-  const std::uint64_t last = vma.range.end & ~(kHugePageSize - 1);
-  if (last < kHugePageSize || last - kHugePageSize < vma.range.start) return false;
+  const std::uint64_t block = (vma.range.end & ~(kHugePageSize - 1)) - kHugePageSize;
+  if (block < vma.range.start || block + kHugePageSize > vma.range.end) return false;
   return vma.anonymous() ||
          ((vma.range.start >> kPageShift) - vma.page_offset) % (kHugePageSize >> kPageShift) == 0;
 }
