@@ -1,7 +1,6 @@
 #include "live_view.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 
 #include "arch/pagemap.h"
 #include "base/units.h"
+#include "host/pagemap_scan_request.h"
 #include "host/process_stat.h"
 #include "host/status.h"
 #include "tracee.h"
@@ -17,34 +17,6 @@
 namespace ft::differential {
 
 namespace {
-
-// Of linux/fs.h, Linux 6.7; Debian 12's headers are older.
-struct ScanRegion {
-  std::uint64_t start;
-  std::uint64_t end;
-  std::uint64_t categories;
-};
-
-struct ScanArguments {
-  std::uint64_t size;
-  std::uint64_t flags;
-  std::uint64_t start;
-  std::uint64_t end;
-  std::uint64_t walk_end;
-  std::uint64_t vec;
-  std::uint64_t vec_len;
-  std::uint64_t max_pages;
-  std::uint64_t category_inverted;
-  std::uint64_t category_mask;
-  std::uint64_t category_anyof_mask;
-  std::uint64_t return_mask;
-};
-
-constexpr std::uint64_t kIsPresent = 1U << 3U;
-constexpr std::uint64_t kIsSwapped = 1U << 4U;
-constexpr std::uint64_t kIsZero = 1U << 5U;
-constexpr std::uint64_t kIsHuge = 1U << 6U;
-constexpr unsigned long kPagemapScan = _IOWR('f', 16, ScanArguments);
 
 constexpr std::size_t kFirstBuffer = 256UL << 10U;
 
@@ -59,15 +31,15 @@ Result<Fd> open_file(pid_t pid, const char* name) {
 
 bool can_list_pages() {
   const Fd pagemap(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
-  ScanRegion region{};
-  ScanArguments scan{.size = sizeof scan,
-                     .start = 0,
-                     .end = kPageSize,
-                     .vec = reinterpret_cast<std::uintptr_t>(&region),
-                     .vec_len = 1,
-                     .category_anyof_mask = kIsPresent,
-                     .return_mask = kIsPresent};
-  return ::ioctl(pagemap.get(), kPagemapScan, &scan) >= 0;
+  host::PageRegion region{};
+  host::PagemapScanRequest scan{.size = sizeof scan,
+                                .start = 0,
+                                .end = kPageSize,
+                                .vec = reinterpret_cast<std::uintptr_t>(&region),
+                                .vec_len = 1,
+                                .category_anyof_mask = host::kPagePresent,
+                                .return_mask = host::kPagePresent};
+  return ::ioctl(pagemap.get(), host::kPagemapScan, &scan) >= 0;
 }
 
 Result<LiveView> LiveView::open(pid_t pid, FileNumbers files) {
@@ -127,20 +99,21 @@ Result<void> LiveView::read_areas(ProcessState& state) {
 }
 
 Result<void> LiveView::read_pages(ProcessState& state) {
-  std::array<ScanRegion, 256> regions{};
+  std::array<host::PageRegion, 256> regions{};
   std::uint64_t at = 0;
   while (at < kUserEnd) {
-    ScanArguments scan{.size = sizeof scan,
-                       .start = at,
-                       .end = kUserEnd,
-                       .vec = reinterpret_cast<std::uintptr_t>(regions.data()),
-                       .vec_len = regions.size(),
-                       .category_anyof_mask = kIsPresent | kIsSwapped,
-                       .return_mask = kIsPresent | kIsSwapped | kIsZero | kIsHuge};
-    const int found = ::ioctl(pagemap_.get(), kPagemapScan, &scan);
+    host::PagemapScanRequest scan{
+        .size = sizeof scan,
+        .start = at,
+        .end = kUserEnd,
+        .vec = reinterpret_cast<std::uintptr_t>(regions.data()),
+        .vec_len = regions.size(),
+        .category_anyof_mask = host::kPagePresent | host::kPageSwapped,
+        .return_mask = host::kPagePresent | host::kPageSwapped | host::kPageZero | host::kPageHuge};
+    const int found = ::ioctl(pagemap_.get(), host::kPagemapScan, &scan);
     if (found < 0) return fail_errno("PAGEMAP_SCAN", errno);
     for (int i = 0; i < found; ++i) {
-      const ScanRegion& region = regions[static_cast<std::size_t>(i)];
+      const host::PageRegion& region = regions[static_cast<std::size_t>(i)];
       FT_TRY_VOID(read_words(state, {region.start, region.end}, region.categories));
     }
     at = scan.walk_end;
@@ -163,8 +136,8 @@ Result<void> LiveView::read_words(ProcessState& state, AddressRange range,
                            .file_or_shared = word.file_or_shared,
                            .guard = word.guard,
                            .exclusive = word.exclusive,
-                           .zero = (categories & kIsZero) != 0,
-                           .huge = (categories & kIsHuge) != 0,
+                           .zero = (categories & host::kPageZero) != 0,
+                           .huge = (categories & host::kPageHuge) != 0,
                            .frame = word.present ? word.frame : 0});
   }
   return {};

@@ -12,51 +12,24 @@
 
 #include "arch/pagemap.h"
 #include "base/units.h"
+#include "host/pagemap_scan_request.h"
 
 namespace ft::host {
 
 namespace {
 
-// include/uapi/linux/fs.h of 6.7 and later; the headers of the build may be older.
-struct PageRegion {
-  std::uint64_t start;
-  std::uint64_t end;
-  std::uint64_t categories;
-};
-struct ScanArgument {
-  std::uint64_t size;
-  std::uint64_t flags;
-  std::uint64_t start;
-  std::uint64_t end;
-  std::uint64_t walk_end;
-  std::uint64_t vec;
-  std::uint64_t vec_len;
-  std::uint64_t max_pages;
-  std::uint64_t category_inverted;
-  std::uint64_t category_mask;
-  std::uint64_t category_anyof_mask;
-  std::uint64_t return_mask;
-};
-const unsigned long kPagemapScan = _IOWR('f', 16, ScanArgument);
-
-constexpr std::uint64_t kFile = 1U << 2U;
-constexpr std::uint64_t kPresent = 1U << 3U;
-constexpr std::uint64_t kSwapped = 1U << 4U;
-constexpr std::uint64_t kZero = 1U << 5U;
-constexpr std::uint64_t kHuge = 1U << 6U;
-constexpr std::uint64_t kGuard = 1U << 8U;  // 6.15
-
 constexpr std::size_t kRegionsAtOnce = 8192;
 constexpr std::size_t kWordsAtOnce = 8192;
 
-ScanArgument argument(AddressRange range, std::vector<PageRegion>& into, std::uint64_t wanted) {
-  ScanArgument scan{};
+PagemapScanRequest request(AddressRange range, std::vector<PageRegion>& into,
+                           std::uint64_t wanted) {
+  PagemapScanRequest scan{};
   scan.size = sizeof scan;
   scan.start = range.start;
   scan.end = range.end;
   scan.vec = reinterpret_cast<std::uint64_t>(into.data());
   scan.vec_len = into.size();
-  scan.category_anyof_mask = kPresent | kSwapped;
+  scan.category_anyof_mask = kPagePresent | kPageSwapped;
   scan.return_mask = wanted;
   return scan;
 }
@@ -73,10 +46,11 @@ Result<PageScan> PageScan::open(pid_t pid) {
 }
 
 bool PageScan::probe() {
-  constexpr std::uint64_t kAlways = kFile | kPresent | kSwapped | kZero | kHuge;
+  constexpr std::uint64_t kAlways =
+      kPageOfFile | kPagePresent | kPageSwapped | kPageZero | kPageHuge;
   std::vector<PageRegion> regions(1);
-  for (const std::uint64_t wanted : {kAlways | kGuard, kAlways}) {
-    ScanArgument scan = argument({0, kPageSize}, regions, wanted);
+  for (const std::uint64_t wanted : {kAlways | kPageGuard, kAlways}) {
+    PagemapScanRequest scan = request({0, kPageSize}, regions, wanted);
     if (::ioctl(file_.get(), kPagemapScan, &scan) < 0) continue;
     wanted_ = wanted;
     return true;
@@ -94,7 +68,7 @@ Result<void> PageScan::walk_by_scan(AddressRange range,
                                     const std::function<void(const PageRun&)>& visit) const {
   std::vector<PageRegion> regions(kRegionsAtOnce);
   while (!range.empty()) {
-    ScanArgument scan = argument(range, regions, wanted_);
+    PagemapScanRequest scan = request(range, regions, wanted_);
     const int found = ::ioctl(file_.get(), kPagemapScan, &scan);
     if (found < 0) {
       if (errno == EINTR) continue;
@@ -102,14 +76,14 @@ Result<void> PageScan::walk_by_scan(AddressRange range,
     }
     for (std::size_t i = 0; i < static_cast<std::size_t>(found); ++i) {
       const PageRegion& region = regions[i];
-      const bool guard = (region.categories & kGuard) != 0;
+      const bool guard = (region.categories & kPageGuard) != 0;
       if (guard) continue;  // a mark, no page
       visit({.range = {region.start, region.end},
-             .present = (region.categories & kPresent) != 0,
-             .swapped = (region.categories & kSwapped) != 0,
-             .huge = (region.categories & kHuge) != 0,
-             .file = (region.categories & kFile) != 0,
-             .zero = (region.categories & kZero) != 0});
+             .present = (region.categories & kPagePresent) != 0,
+             .swapped = (region.categories & kPageSwapped) != 0,
+             .huge = (region.categories & kPageHuge) != 0,
+             .file = (region.categories & kPageOfFile) != 0,
+             .zero = (region.categories & kPageZero) != 0});
     }
     if (scan.walk_end <= range.start) break;
     range.start = scan.walk_end;
