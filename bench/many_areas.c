@@ -1,5 +1,5 @@
-// many_areas AREAS PAGES: makes that many mappings, spreads that many written small pages over every
-// other one of them, says "ready" and waits to be killed.
+// many_areas AREAS PAGES: makes that many mappings, spreads that many written small pages over
+// every other one of them, says "ready" and waits to be killed.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -216,9 +216,7 @@ class Generated {
   }
 
   bool callable() const { return callable_; }
-  void call(void (*function)()) const {
-    reinterpret_cast<void (*)(void (*)())>(entry())(function);
-  }
+  void call(void (*function)()) const { reinterpret_cast<void (*)(void (*)())>(entry())(function); }
   bool holds(std::uint64_t address) const {
     return address - reinterpret_cast<std::uint64_t>(page_) < kPageSize;
   }

@@ -48,7 +48,8 @@ std::optional<std::uint64_t> heap_maximum_given(std::span<const std::string> wor
   for (const std::string& word : words) {
     for (const std::string_view flag : {"-Xmx", "-XX:MaxHeapSize="}) {
       if (!word.starts_with(flag)) continue;
-      if (const auto size = parse_byte_size(std::string_view(word).substr(flag.size()))) maximum = size;
+      if (const auto size = parse_byte_size(std::string_view(word).substr(flag.size())))
+        maximum = size;
     }
   }
   return maximum;
