@@ -50,13 +50,6 @@ void add_figures(model::MapFigures& whole, const model::MapFigures& part, bool f
     }
     found->bytes += node.bytes;
   }
-  for (const model::FolioBytes& folio : part.folios) {
-    auto found = std::ranges::lower_bound(whole.folios, folio.order, {}, &model::FolioBytes::order);
-    if (found == whole.folios.end() || found->order != folio.order) {
-      found = whole.folios.insert(found, {folio.order, 0});
-    }
-    found->bytes += folio.bytes;
-  }
 }
 
 MapBuilder::MapBuilder(std::span<const host::Vma> areas,

@@ -4,18 +4,13 @@
 
 #include "base/text.h"
 #include "report/json/findings.h"
+#include "report/json/values.h"
 
 namespace ft::report::json {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using namespace model;
-
-template <typename T>
-Json or_null(const Known<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
 
 // An object of the items' values under their names.
 template <typename Items, typename Key, typename Value>
@@ -23,13 +18,6 @@ Json object_of(const Items& items, Key key, Value value) {
   Json object = Json::object();
   for (const auto& item : items) object[key(item)] = value(item);
   return object;
-}
-
-template <typename Items, typename Value>
-Json array_of(const Items& items, Value value) {
-  Json array = Json::array();
-  for (const auto& item : items) array.push_back(value(item));
-  return array;
 }
 
 template <typename Map>

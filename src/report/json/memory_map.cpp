@@ -4,18 +4,13 @@
 
 #include "base/text.h"
 #include "report/json/findings.h"
+#include "report/json/values.h"
 
 namespace ft::report::json {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using namespace model;
-
-template <typename T>
-Json or_null(const Known<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
 
 void put_figures(const MapFigures& figures, bool live, Json& object) {
   object["reserved_bytes"] = figures.reserved;
@@ -33,13 +28,6 @@ void put_figures(const MapFigures& figures, bool live, Json& object) {
     Json nodes = Json::object();
     for (const NodeBytes& node : figures.nodes) nodes[std::to_string(node.node)] = node.bytes;
     object["nodes"] = std::move(nodes);
-  }
-  if (!figures.folios.empty()) {
-    Json folios = Json::object();
-    for (const FolioBytes& folio : figures.folios) {
-      folios[std::to_string(folio.order)] = folio.bytes;
-    }
-    object["folios"] = std::move(folios);
   }
 }
 

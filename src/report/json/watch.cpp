@@ -3,25 +3,13 @@
 #include <nlohmann/json.hpp>
 
 #include "report/json/findings.h"
+#include "report/json/values.h"
 
 namespace ft::report::json {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using namespace model;
-
-template <typename T>
-Json or_null(const Known<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-template <typename Items, typename Value>
-Json array_of(const Items& items, Value value) {
-  Json array = Json::array();
-  for (const auto& item : items) array.push_back(value(item));
-  return array;
-}
 
 Json rate_of(const Rate& rate) {
   return {{"unit", rate.pages ? "pages" : "events"},

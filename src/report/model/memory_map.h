@@ -23,12 +23,6 @@ struct NodeBytes {
   Bytes bytes = 0;
 };
 
-// Memory in folios of 2^order pages.
-struct FolioBytes {
-  unsigned order = 0;
-  Bytes bytes = 0;
-};
-
 // Of one region, of a subsystem, or of the whole. `resident` is the kernel's count (smaps: Rss and
 // hugetlb pages), in which a page that is mapped at two places counts twice; `mapped_again` is the
 // part of it that is a second, third ... sight of a file page counted already. What really is in
@@ -43,10 +37,9 @@ struct MapFigures {
   Known<Bytes> swapped;  // in swap, or on its way
   Known<Bytes> shared;   // resident, mapped by other processes too
   Known<Bytes> pss;
-  Known<Bytes> tables;             // page-table pages, each with the lowest address that needs it
-  Known<Count> faults;             // recordings: so far
-  std::vector<NodeBytes> nodes;    // resident bytes by NUMA node, ascending; empty: not known
-  std::vector<FolioBytes> folios;  // resident bytes by the size of their folio; empty: not asked
+  Known<Bytes> tables;           // page-table pages, each with the lowest address that needs it
+  Known<Count> faults;           // recordings: so far
+  std::vector<NodeBytes> nodes;  // resident bytes by NUMA node, ascending; empty: not known
 
   Known<Bytes> once() const {
     if (!resident) return std::nullopt;

@@ -52,15 +52,6 @@ class CountingFrames final : public phys::FrameStore {
   BlockTally& tally_;
 };
 
-event::Pid busiest_process(const event::Trace& trace) {
-  std::map<event::Pid, std::size_t> calls;
-  for (const event::Syscall& call : trace.syscalls) ++calls[call.pid];
-  const auto most = std::ranges::max_element(
-      calls, {},
-      [](const std::pair<const event::Pid, std::size_t>& entry) { return entry.second; });
-  return most == calls.end() ? 0 : most->first;
-}
-
 class Meter final : public replay::Observer {
  public:
   // `memory`: where `frames` is a simulated one.
@@ -252,6 +243,15 @@ class Meter final : public replay::Observer {
 };
 
 }  // namespace
+
+event::Pid busiest_process(const event::Trace& trace) {
+  std::map<event::Pid, std::size_t> calls;
+  for (const event::Syscall& call : trace.syscalls) ++calls[call.pid];
+  const auto most = std::ranges::max_element(
+      calls, {},
+      [](const std::pair<const event::Pid, std::size_t>& entry) { return entry.second; });
+  return most == calls.end() ? 0 : most->first;
+}
 
 std::string_view name_of(fault::Kind kind) {
   return kKindNames[static_cast<std::size_t>(kind)].key;

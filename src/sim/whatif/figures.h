@@ -27,6 +27,9 @@ inline constexpr std::size_t kFaultKinds = static_cast<std::size_t>(fault::Kind:
 std::string_view name_of(fault::Kind kind);   // "anonymous_page", a key for programs
 std::string_view title_of(fault::Kind kind);  // "anonymous page"
 
+// The one with the most calls: of a script's processes, the JVM. 0: the trace has none.
+event::Pid busiest_process(const event::Trace& trace);
+
 struct PartFigures {
   jvm::Subsystem part{};
   std::uint64_t resident_bytes = 0;

@@ -12,6 +12,7 @@
 #include "sim/kernel/behaviour.h"
 #include "sim/virt/entry.h"
 #include "sim/virt/vma_set.h"
+#include "sim/whatif/figures.h"
 #include "sim/whatif/kernel_objects.h"
 #include "sim/whatif/limited_frames.h"
 
@@ -47,15 +48,6 @@ std::optional<std::uint64_t> kept_by_others(const event::Trace& trace) {
     return *total - std::min(*total, given_back);
   }
   return std::nullopt;
-}
-
-event::Pid busiest_process(const event::Trace& trace) {
-  std::map<event::Pid, std::size_t> calls;
-  for (const event::Syscall& call : trace.syscalls) ++calls[call.pid];
-  const auto most = std::ranges::max_element(
-      calls, {},
-      [](const std::pair<const event::Pid, std::size_t>& entry) { return entry.second; });
-  return most == calls.end() ? 0 : most->first;
 }
 
 // How many threads of the trace live, but for those that were there before the target's exec: their
