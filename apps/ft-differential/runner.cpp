@@ -94,13 +94,17 @@ Result<Run> Runner::run_once(Program start, const Source& next) {
   return run;
 }
 
-// A mismatch counts when it came while the kernel did nothing of its own accord. Otherwise the
-// program is run again, until it is undisturbed or agrees.
+// A mismatch counts when it comes again, and came while the kernel did nothing of its own accord:
+// the model does the same each time. Otherwise the program is run again, until it is undisturbed or
+// agrees.
 Result<Run> Runner::confirm(Run first) {
-  if (!first.mismatch || first.disturbed_by.empty()) return first;
+  if (!first.mismatch) return first;
   for (unsigned tries = 0; tries < kConfirmations; ++tries) {
     Run again = FT_TRY(run(first.program));
-    if (!again.mismatch) break;
+    if (!again.mismatch) {
+      if (first.disturbed_by.empty()) first.disturbed_by = "it did not differ when run again";
+      break;
+    }
     if (again.disturbed_by.empty()) return again;
   }
   return first;

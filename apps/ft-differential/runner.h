@@ -22,8 +22,9 @@ struct Mismatch {
 struct Run {
   Program program;  // what was run: up to the mismatch, if there was one
   std::optional<Mismatch> mismatch;
-  // The mismatch came whenever it was run, and each time the kernel had done something of its own
-  // accord meanwhile: which of its counters moved. The program says nothing then.
+  // Why the mismatch does not count: whenever it came the kernel had done something of its own
+  // accord, and which of its counters moved; or it did not come again. The program says nothing
+  // then.
   std::string disturbed_by;
 };
 

@@ -257,7 +257,8 @@ LiveMap::LiveMap(LiveMap&&) noexcept = default;
 LiveMap& LiveMap::operator=(LiveMap&&) noexcept = default;
 LiveMap::~LiveMap() = default;
 
-Result<LiveMap> LiveMap::open(pid_t pid, const LiveMapOptions& options, host::HostFiles files) {
+Result<LiveMap> LiveMap::open(pid_t pid, const LiveMapOptions& options,
+                              const host::HostFiles& files) {
   const host::ProcessIdentity who = FT_TRY(host::identify_process(files, pid));
   // The one file of the process that says, in words, who may look at it.
   FT_TRY_VOID(host::read_map_count(files, who));

@@ -33,7 +33,7 @@ class LiveMap {
   // Fails, in words for the user, where the process does not exist, is a kernel thread, is gone, or
   // may not be looked at.
   static Result<LiveMap> open(pid_t pid, const LiveMapOptions& options = {},
-                              host::HostFiles files = host::HostFiles());
+                              const host::HostFiles& files = host::HostFiles());
   LiveMap(LiveMap&&) noexcept;
   LiveMap& operator=(LiveMap&&) noexcept;
   ~LiveMap();

@@ -118,7 +118,7 @@ struct LiveOwners::State {
 
   // The file as the target sees it: below its own root, and the very file it mapped.
   std::string library_path(const Vma& lib) const {
-    const std::string below_root = fmt::format("/proc/{}/root{}", pid, lib.path());
+    std::string below_root = fmt::format("/proc/{}/root{}", pid, lib.path());
     struct stat status{};
     if (::stat(below_root.c_str(), &status) == 0 && status.st_ino == lib.inode) return below_root;
     // Replaced or deleted since: root may still open what is mapped.

@@ -8,7 +8,7 @@
 
 namespace ft::capture::bpf {
 
-void JvmMarker::mark_now(Jvm jvm) {
+void JvmMarker::mark_now(const Jvm& jvm) {
   if (asked_.insert(jvm.pid).second) mark(jvm);
 }
 

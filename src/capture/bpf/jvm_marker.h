@@ -35,7 +35,7 @@ class JvmMarker {
   ~JvmMarker() { stop(); }
 
   // Each process once. mark_now() returns when the breakpoints are set.
-  void mark_now(Jvm jvm);
+  void mark_now(const Jvm& jvm);
   void mark_soon(Jvm jvm);
 
   // Gives up what has not begun, and tells what was set and what is missing: fewer phases, and G1's

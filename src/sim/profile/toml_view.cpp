@@ -148,7 +148,7 @@ Result<std::optional<std::uint64_t>> TomlView::bytes(std::string_view key, std::
 
 Result<std::optional<std::string>> TomlView::one_of(std::string_view key,
                                                     std::span<const std::string_view> allowed) {
-  const std::optional<std::string> value = FT_TRY(text(key));
+  std::optional<std::string> value = FT_TRY(text(key));
   if (!value || std::ranges::find(allowed, *value) != allowed.end()) return value;
   return wrong(key, fmt::format("'{}' is no value of it", printable(*value)),
                fmt::format("allowed: {}", fmt::join(allowed, ", ")));

@@ -83,8 +83,7 @@ class ThreadCount {
 class LimitObserver final : public replay::Observer {
  public:
   LimitObserver(const replay::Material& material, const Parts& parts, LimitedFrames& frames)
-      : material_(material),
-        parts_(parts),
+      : parts_(parts),
         frames_(frames),
         threads_(material.trace),
         pid_(busiest_process(material.trace)) {}
@@ -172,7 +171,6 @@ class LimitObserver final : public replay::Observer {
     (swapped ? part.swapped_bytes : part.resident_bytes) += kPageSize;
   }
 
-  const replay::Material& material_;
   const Parts& parts_;
   LimitedFrames& frames_;
   ThreadCount threads_;
