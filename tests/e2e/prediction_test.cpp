@@ -70,26 +70,43 @@ std::uint64_t figure(const json& prediction, const std::string& key) {
   return figures.contains(key) ? figures[key]["predicted"].get<std::uint64_t>() : 0;
 }
 
-// Two starts of one configuration differ too: by where areas begin, which decides how many tables
-// they share (16 kB of VmPTE), and by a huge page.
-void expect_near(const char* what, std::uint64_t predicted, std::uint64_t measured,
-                 double least = 0, double share = 0.02) {
-  EXPECT_NEAR(static_cast<double>(predicted), static_cast<double>(measured),
-              std::max(least, share * static_cast<double>(measured)))
+// Starts of one configuration differ among themselves, by what their threads do first and by where
+// areas begin, which decides how many tables they share. So a prediction is compared with several,
+// and is right within `share`, or `least`, of what they range over.
+constexpr int kStarts = 3;
+
+void expect_near(const char* what, std::uint64_t predicted, const std::vector<Measured>& starts,
+                 std::uint64_t Measured::* figure, double least = 0, double share = 0.02) {
+  const auto [low, high] = std::ranges::minmax(starts, {}, figure);
+  const std::uint64_t nearest = std::clamp(predicted, low.*figure, high.*figure);
+  EXPECT_NEAR(static_cast<double>(predicted), static_cast<double>(nearest),
+              std::max(least, share * static_cast<double>(nearest)))
       << what;
 }
 
-void expect_alike(const json& prediction, const Measured& measured,
+void expect_alike(const json& prediction, const std::vector<Measured>& starts,
                   double share_of_order_0 = 0.02) {
-  expect_near("faults", figure(prediction, "faults"), measured.faults);
-  expect_near("order 0", figure(prediction, "order_0"), measured.order_0, 0, share_of_order_0);
-  expect_near("order 4", figure(prediction, "order_4"), measured.order_4, 4);
-  expect_near("order 9", figure(prediction, "order_9"), measured.order_9, 1);
+  expect_near("faults", figure(prediction, "faults"), starts, &Measured::faults);
+  expect_near("order 0", figure(prediction, "order_0"), starts, &Measured::order_0, 0,
+              share_of_order_0);
+  expect_near("order 4", figure(prediction, "order_4"), starts, &Measured::order_4, 4);
+  expect_near("order 9", figure(prediction, "order_9"), starts, &Measured::order_9, 1);
   // A huge page more or less.
-  expect_near("RSS", figure(prediction, "resident_bytes"), measured.resident_bytes,
-              measured.order_9 != 0 ? 2.0 * kMiB : 0);
-  expect_near("VmPTE", figure(prediction, "page_table_bytes"), measured.page_table_bytes,
+  expect_near("RSS", figure(prediction, "resident_bytes"), starts, &Measured::resident_bytes,
+              starts.front().order_9 != 0 ? 2.0 * kMiB : 0);
+  expect_near("VmPTE", figure(prediction, "page_table_bytes"), starts, &Measured::page_table_bytes,
               20.0 * kKiB);
+}
+
+// None where a start lost events: the machine is too busy.
+std::vector<Measured> measure(const std::vector<std::string>& command) {
+  std::vector<Measured> starts;
+  for (int i = 0; i < kStarts; ++i) {
+    const Recorded real = record("real.ft", command);
+    if (real.lost() != 0) return {};
+    starts.push_back(measured_of(real));
+  }
+  return starts;
 }
 
 std::string start_of(const std::vector<std::string>& command) {
@@ -135,11 +152,12 @@ class PredictionOfFlags : public Prediction {};
 TEST_P(PredictionOfFlags, IsWhatTheKernelThenDoes) {
   const Change& change = std::get<1>(GetParam());
   const Recorded plain = record("plain.ft", command({"-Xms256m"}));
-  const Recorded real = record("real.ft", command(change.java));
-  if (plain.lost() + real.lost() != 0) GTEST_SKIP() << "events were lost: the machine is too busy";
+  const std::vector<Measured> real = measure(command(change.java));
+  if (plain.lost() != 0 || real.empty())
+    GTEST_SKIP() << "events were lost: the machine is too busy";
   if (plain.trace.meta_or("host.thp.enabled") == "never") GTEST_SKIP() << "THP is never";
   SCOPED_TRACE(start_of(change.java));
-  expect_alike(predict(scratch("plain.ft"), change.replay), measured_of(real));
+  expect_alike(predict(scratch("plain.ft"), change.replay), real);
 }
 
 constexpr const char* kThp = "-XX:+UseTransparentHugePages";
@@ -200,22 +218,23 @@ class PredictionOfSettings : public Prediction {};
 TEST_P(PredictionOfSettings, IsWhatTheKernelThenDoes) {
   const std::string name = std::get<1>(GetParam()).name;
   const Recorded plain = record("plain.ft", command({"-Xms256m"}));
-  Recorded real;
+  std::vector<Measured> real;
   double share_of_order_0 = 0.02;
   if (name == "Populate") {
     ::setenv("LD_PRELOAD", target("populate_heap.so").c_str(), 1);
-    real = record("real.ft", command({"-Xms256m"}));
+    real = measure(command({"-Xms256m"}));
     ::unsetenv("LD_PRELOAD");
   } else {
     const Setting size("/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled", "always");
     if (!size.changed()) GTEST_SKIP() << "the kernel has no such size, or it cannot be set";
-    real = record("real.ft", command({"-Xms256m"}));
+    real = measure(command({"-Xms256m"}));
     // How far apart threads' allocation buffers lie decides which blocks they share.
     share_of_order_0 = 0.04;
   }
-  if (plain.lost() + real.lost() != 0) GTEST_SKIP() << "events were lost: the machine is too busy";
+  if (plain.lost() != 0 || real.empty())
+    GTEST_SKIP() << "events were lost: the machine is too busy";
   const json prediction = predict(scratch("plain.ft"), std::get<1>(GetParam()).replay);
-  expect_alike(prediction, measured_of(real), share_of_order_0);
+  expect_alike(prediction, real, share_of_order_0);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -244,16 +263,16 @@ TEST(PredictionOfHugetlb, IsWhatTheKernelThenDoes) {
   const Recorded plain = record("plain.ft", command({}));
   const Setting pool("/proc/sys/vm/nr_hugepages", "64");
   if (!pool.changed() || pool.now() != "64") GTEST_SKIP() << "a pool of 64 pages cannot be had";
-  const Recorded real = record("real.ft", command({"-XX:+UseLargePages"}));
-  if (plain.lost() + real.lost() != 0) GTEST_SKIP() << "events were lost: the machine is too busy";
+  const std::vector<Measured> real = measure(command({"-XX:+UseLargePages"}));
+  if (plain.lost() != 0 || real.empty())
+    GTEST_SKIP() << "events were lost: the machine is too busy";
   const Finished told = run({firsttouch(), "replay", scratch("plain.ft"), "--set",
                              "hugetlb.heap=2M", "--format", "json"});
   ASSERT_EQ(told.exit_status(), 0) << told.err;
   const json prediction = json::parse(told.out, nullptr, false);
-  const Measured measured = measured_of(real);
-  EXPECT_GT(measured.hugetlb_bytes, 0U);
-  EXPECT_EQ(figure(prediction, "hugetlb_bytes"), measured.hugetlb_bytes);
-  expect_alike(prediction, measured);
+  EXPECT_GT(real.front().hugetlb_bytes, 0U);
+  EXPECT_EQ(figure(prediction, "hugetlb_bytes"), real.front().hugetlb_bytes);
+  expect_alike(prediction, real);
 }
 
 TEST(Replay, SaysWhichMachinesThereAre) {
