@@ -175,6 +175,10 @@ TEST(MachineFile, RefusesDistancesThatNoFirmwareWouldTell) {
   EXPECT_THAT(error_of(two_nodes("[[10, \"a\"], [20, 10]]")), HasSubstr("distances[0][1]"));
 }
 
+TEST(MachineFile, BracketsWithoutAKeyAreAnError) {
+  EXPECT_THAT(error_of("[[[node]]\n"), StartsWith("m.toml:1:3: "));
+}
+
 TEST(MachineFile, IsBounded) {
   EXPECT_THAT(error_of(std::string(kLargestMachineFile + 1, ' ')), HasSubstr("larger than"));
   EXPECT_THAT(error_of("a = " + std::string(100'000, '[')), StartsWith("m.toml:1:"));
