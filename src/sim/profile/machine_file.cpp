@@ -270,11 +270,29 @@ std::vector<std::string_view> cost_names() {
   return {kCosts.begin(), kCosts.end()};
 }
 
+namespace {
+
+// toml++ 3.3 does not hold what it assumes of other letters outside of strings, where TOML has none
+// (is_non_ascii_horizontal_whitespace).
+Result<void> expect_ascii(std::string_view text, const std::string& name) {
+  const auto other =
+      std::ranges::find_if(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+  if (other == text.end()) return {};
+  const std::string_view before(text.begin(), other);
+  const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
+  return fail(fmt::format("{}:{}:{}", name, 1 + std::ranges::count(before, '\n'),
+                          before.size() - line_start + 1),
+              "a letter that is not ASCII", "machine files are plain ASCII, comments too");
+}
+
+}  // namespace
+
 Result<MachineProfile> parse_machine(std::string_view text, std::string_view file) {
   const std::string name(file);
   if (text.size() > kLargestMachineFile) {
     return fail(name, fmt::format("larger than {}", human_bytes(kLargestMachineFile)));
   }
+  FT_TRY_VOID(expect_ascii(text, name));
   const toml::parse_result parsed = toml::parse(text, file);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();

@@ -179,6 +179,11 @@ TEST(MachineFile, BracketsWithoutAKeyAreAnError) {
   EXPECT_THAT(error_of("[[[node]]\n"), StartsWith("m.toml:1:3: "));
 }
 
+TEST(MachineFile, IsAscii) {
+  EXPECT_THAT(error_of("# caf\xc3\xa9\n"), StartsWith("m.toml:1:6: "));
+  EXPECT_THAT(error_of("a = 1\nb = \xd1\xbc\n"), StartsWith("m.toml:2:5: "));
+}
+
 TEST(MachineFile, IsBounded) {
   EXPECT_THAT(error_of(std::string(kLargestMachineFile + 1, ' ')), HasSubstr("larger than"));
   EXPECT_THAT(error_of("a = " + std::string(100'000, '[')), StartsWith("m.toml:1:"));
