@@ -19,6 +19,13 @@ std::uint64_t rest(std::uint64_t whole, std::uint64_t part) {
   return whole > part ? whole - part : 0;
 }
 
+// Version 1 counts memory and swap together, and the memory of it apart.
+std::optional<std::uint64_t> swap_used(const host::CgroupLevel& level, unsigned version) {
+  if (version != 1) return level.swap_current;
+  if (!level.swap_current || !level.current) return std::nullopt;
+  return rest(*level.swap_current, *level.current);
+}
+
 // Anonymous memory that could go to swap before the group is out of memory.
 std::uint64_t swappable(const host::CgroupLevel& level, unsigned version,
                         std::optional<std::uint64_t> swap_free) {
@@ -26,10 +33,9 @@ std::uint64_t swappable(const host::CgroupLevel& level, unsigned version,
   // Version 1 limits memory and swap together: what is below that limit beyond the memory's own.
   if (version == 1 && level.swap_limit && level.limit) {
     const std::uint64_t swap_allowed = rest(*level.swap_limit, *level.limit);
-    const std::uint64_t swap_used = rest(level.swap_current.value_or(0), level.current.value_or(0));
-    room = std::min(room, rest(swap_allowed, swap_used));
+    room = std::min(room, rest(swap_allowed, swap_used(level, version).value_or(0)));
   } else if (version == 2 && level.swap_limit) {
-    room = std::min(room, rest(*level.swap_limit, level.swap_current.value_or(0)));
+    room = std::min(room, rest(*level.swap_limit, swap_used(level, version).value_or(0)));
   }
   return std::min(room, anonymous_bytes(level, version).value_or(0));
 }
@@ -59,7 +65,7 @@ CgroupView view_of(const host::CgroupLevel& level, const CgroupLooks& looks) {
   view.swap_limit = level.swap_limit;
   view.current = level.current;
   view.peak = level.peak;
-  view.swap_current = level.swap_current;
+  view.swap_current = swap_used(level, looks.now->version);
   view.anonymous = anonymous_bytes(level, looks.now->version);
   view.reclaimable = reclaimable_bytes(level, looks.now->version);
   add_distances(level, looks, view);

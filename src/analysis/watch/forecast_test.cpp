@@ -280,7 +280,8 @@ TEST(CgroupsView, SwapPutsTheEndOffAsFarAsTheGroupMayUseIt) {
 TEST(CgroupsView, Version1LimitsMemoryAndSwapTogether) {
   host::CgroupLevels groups = limited(1);
   groups.levels[1].swap_limit = 1100;
-  groups.levels[1].swap_current = 860;
+  groups.levels[1].swap_current = 860;  // 800 of it memory
+  EXPECT_EQ(cgroups_view({.now = &groups}).levels[1].swap_current, 60U);
   EXPECT_EQ(cgroups_view({.now = &groups, .swap_free = 10'000}).levels[1].to_oom, 250U + 40U);
 }
 
