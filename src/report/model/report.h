@@ -307,6 +307,59 @@ struct Cost {
   double share = 0;  // of the kernel mm time (of the calls alone, where faults are not known)
 };
 
+// What one part of the kernel took of the target's processor time, estimated from samples.
+struct StageTime {
+  std::string name;  // "zeroing"
+  Count samples = 0;
+  Nanoseconds ns = 0;        // samples times what each stands for
+  Nanoseconds error_ns = 0;  // ns ± error_ns holds the truth 19 times in 20, as far as chance goes
+  double share = 0;          // of the kernel time of the whole it is part of
+};
+
+// The kernel time of one subsystem, phase or call, by stage.
+struct StagesOf {
+  std::string name;
+  Count samples = 0;  // in the kernel
+  Nanoseconds ns = 0;
+  Nanoseconds error_ns = 0;
+  std::vector<StageTime> stages;  // largest first; they add up to it
+};
+
+struct NamedCount {
+  std::string name;
+  Count count = 0;
+};
+
+// Samples of what the target's threads did while they ran. Waiting threads are not sampled.
+struct Samples {
+  std::string event;          // "cpu-clock"
+  Nanoseconds period_ns = 0;  // asked for, between two samples of a thread
+  Nanoseconds each_ns = 0;    // what one stands for: cpu_ns / taken, or the period
+  Count taken = 0;            // user + kernel
+  Count user = 0;
+  Count kernel = 0;
+  Count lost = 0;       // taken and not recorded
+  Known<Count> missed;  // moments at which none came: interrupts off, or the host took the CPU
+  Known<Nanoseconds> cpu_ns;  // processor time of the sampled threads, by the clock itself
+  Nanoseconds user_ns = 0;
+  Nanoseconds kernel_ns = 0;
+  Nanoseconds kernel_error_ns = 0;
+  Nanoseconds memory_ns = 0;           // of kernel_ns: in page faults and memory calls
+  std::vector<StageTime> stages;       // of the kernel time, largest first
+  std::vector<StagesOf> by_subsystem;  // of the faults and memory calls, by whose memory it was
+  std::vector<StagesOf> by_phase;
+  std::vector<StagesOf> by_call;         // of Report::calls that have samples; name = their words
+  std::vector<NamedCount> unclassified;  // innermost functions that name no stage, most first
+};
+
+// Equal stacks of samples are one. What flame graphs are drawn of.
+struct SampledStack {
+  std::vector<std::string> frames;  // outermost first: the thread, its functions, the kernel's
+  std::size_t kernel_from = 0;      // place of the first kernel frame; frames.size(): none
+  Count count = 0;
+  std::string stage;  // "user" outside the kernel
+};
+
 struct Summary {
   std::vector<Cost> costs;            // largest first
   std::vector<std::string> harmless;  // what looks frightening and is not, with numbers
@@ -333,9 +386,11 @@ struct Report {
   Known<Timeline> timeline;
   std::vector<Call> calls;  // the longest, longest first
   std::vector<ExpensiveFault> expensive_faults;
-  std::vector<ThreadSummary> threads;       // by time in memory management
-  Known<Waits> waits;                       // "waits"
-  std::vector<std::string> contradictions;  // what the replay of the calls could not make sense of
+  std::vector<ThreadSummary> threads;        // by time in memory management
+  Known<Waits> waits;                        // "waits"
+  Known<Samples> samples;                    // "samples"
+  std::vector<SampledStack> sampled_stacks;  // most frequent first
+  std::vector<std::string> contradictions;   // what the replay of the calls could not make sense of
   Summary summary;
   std::vector<Finding> findings;  // all of them, with their state
   std::vector<Missing> missing;
