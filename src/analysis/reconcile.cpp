@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "host/rss_precision.h"
+
 namespace ft::analysis {
 
 namespace {
@@ -61,17 +63,21 @@ void add_faults(const ReconcileInput& in, Lines& lines) {
 void add_resident(const ReconcileInput& in, Lines& lines) {
   if (!in.subject.status) return;
   const host::ProcessStatus& status = *in.subject.status;
+  const std::uint64_t kept =
+      host::rss_kept_by_threads(in.trace.meta_or("host.kernel"), status.threads);
   if (in.memory.source == ResidentSource::Smaps && status.vm_rss) {
     std::uint64_t resident = 0;
     for (const OwnerMemory& owner : in.memory.by_owner) resident += owner.resident;
     const std::uint64_t kernel = *status.vm_rss + status.hugetlb_pages.value_or(0);
     lines.add("resident bytes of the subsystems against VmRSS", resident, kernel,
-              share_of(kernel, 10, 512 * kKiB), "bytes",
-              "the kernel keeps VmRSS in per-CPU parts and does not add them up exactly");
+              std::max(kept, share_of(kernel, 10, 512 * kKiB)), "bytes",
+              kept != 0
+                  ? "before Linux 6.2 each thread adds its faults to VmRSS 64 at a time"
+                  : "the kernel keeps VmRSS in per-CPU parts and does not add them up exactly");
   }
   if (in.faults_seen == FaultsSeen::Yes && status.rss_anon && !in.residency.pages().exhausted()) {
     lines.add("anonymous bytes by faults against RssAnon", in.residency.anonymous_bytes(),
-              *status.rss_anon, share_of(*status.rss_anon, 30, kMiB), "bytes",
+              *status.rss_anon, std::max(kept, share_of(*status.rss_anon, 30, kMiB)), "bytes",
               "what exec wrote itself, and swapping, is not seen as faults");
   }
 }

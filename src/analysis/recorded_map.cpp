@@ -16,6 +16,7 @@
 #include "analysis/thread_index.h"
 #include "attribution/owner_history.h"
 #include "base/text.h"
+#include "host/rss_precision.h"
 #include "jvm/installation.h"
 
 namespace ft::analysis {
@@ -270,9 +271,11 @@ class RecordedMap {
            .unit = "bytes",
            .note = std::move(note)});
     };
-    // status adds up per-CPU counters that may lag by a batch of pages each.
-    compare("resident (VmRSS of status)", map.total.resident, subject_.status->vm_rss, kMiB,
-            "status may lag by some pages for each CPU");
+    // status adds up counters of processors or threads that may lag by a batch of pages each.
+    const std::uint64_t kept =
+        host::rss_kept_by_threads(trace_.meta_or("host.kernel"), subject_.status->threads);
+    compare("resident (VmRSS of status)", map.total.resident, subject_.status->vm_rss,
+            std::max(kept, kMiB), "status may lag by some pages for each CPU or thread");
     compare("swapped (VmSwap of status)", map.total.swapped, subject_.status->vm_swap, kMiB, "");
   }
 
