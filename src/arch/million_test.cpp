@@ -94,8 +94,8 @@ TEST(Million, SwapEntriesBothWays) {
   std::mt19937_64 random(3);
   for (int i = 0; i < kMany; ++i) {
     auto fields = std::bit_cast<SwapPlace>(random());
-    fields.low &= 0xeU;  // soft-dirty, uffd write-protected, exclusive
-    fields.type %= 20;   // below the types the kernel keeps for itself
+    fields.low &= 0xeU;                       // soft-dirty, uffd write-protected, exclusive
+    fields.type = (fields.type % 20) & 0x1f;  // below the types the kernel keeps for itself
     const auto raw = std::bit_cast<std::uint64_t>(fields);
     const Entry entry = decode(raw, Level::Pte);
     if (raw == 0) continue;
