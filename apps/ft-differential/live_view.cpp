@@ -57,7 +57,7 @@ Result<ProcessState> LiveView::read() {
   ProcessState state;
   FT_TRY_VOID(read_areas(state));
   static const bool kPages = can_list_pages();
-  if (kPages) FT_TRY_VOID(read_pages(state));
+  FT_TRY_VOID(kPages ? read_pages(state) : read_pages_of_areas(state));
   FT_TRY_VOID(read_status(state));
   return state;
 }
@@ -87,8 +87,12 @@ Result<void> LiveView::read_areas(ProcessState& state) {
   const std::string_view smaps = FT_TRY(text(smaps_, "smaps"));
   for (const host::SmapsEntry& entry : FT_TRY(host::parse_smaps(smaps))) {
     if (entry.vma.range.start >= kUserEnd) continue;  // [vsyscall] is no area of the process
+    host::VmFlags flags = entry.flags;
+    // Set on every new area where CONFIG_MEM_SOFT_DIRTY is on, until somebody clears it: never
+    // here.
+    flags.remove("sd");
     state.areas.push_back({.range = entry.vma.range,
-                           .flags = entry.flags,
+                           .flags = flags,
                            .backing = backing_of(entry.vma),
                            .offset = entry.vma.offset,
                            .rss = entry.counters.rss,
@@ -118,6 +122,16 @@ Result<void> LiveView::read_pages(ProcessState& state) {
     }
     at = scan.walk_end;
   }
+  return {};
+}
+
+// Word by word, so areas that would take long are left out.
+Result<void> LiveView::read_pages_of_areas(ProcessState& state) {
+  for (const Area& area : state.areas) {
+    if (area.range.size() <= kMostListedBytes) FT_TRY_VOID(read_words(state, area.range, 0));
+  }
+  std::erase_if(state.pages,
+                [](const Page& page) { return !page.present && !page.swapped && !page.guard; });
   return {};
 }
 

@@ -39,6 +39,7 @@ class LiveView {
   Result<std::string_view> text(const Fd& file, std::string_view name);
   Result<void> read_areas(ProcessState& state);
   Result<void> read_pages(ProcessState& state);
+  Result<void> read_pages_of_areas(ProcessState& state);
   Result<void> read_words(ProcessState& state, AddressRange range, std::uint64_t categories);
   Result<void> read_status(ProcessState& state);
   int backing_of(const host::Vma& area) const;
@@ -52,8 +53,9 @@ class LiveView {
   std::vector<std::uint64_t> words_;
 };
 
-// Whether the kernel can list the pages that are present (PAGEMAP_SCAN, Linux 6.7). Without it no
-// pages are compared.
+// Whether the kernel can list the pages that are present (PAGEMAP_SCAN, Linux 6.7). Without it pages
+// of areas up to that size are compared, but not which are zero or huge.
 bool can_list_pages();
+inline constexpr std::uint64_t kMostListedBytes = 256ULL << 20U;
 
 }  // namespace ft::differential

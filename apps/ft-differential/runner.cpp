@@ -24,11 +24,33 @@ std::vector<Difference> compare_effects(const Effect& live, const Effect& model,
   return {{"result", describe(live, instruction), describe(model, instruction)}};
 }
 
+void forget_resident_counts(WorldState& state) {
+  for (ProcessState& process : state) {
+    process.rss_anonymous = 0;
+    process.rss_file = 0;
+    process.rss_shmem = 0;
+  }
+}
+
+// As LiveView lists pages where PAGEMAP_SCAN is not there.
+void forget_unlisted_pages(ProcessState& process) {
+  for (const Area& area : process.areas) {
+    if (area.range.size() <= kMostListedBytes) continue;
+    std::erase_if(process.pages,
+                  [&](const Page& page) { return area.range.contains(page.address); });
+  }
+  for (Page& page : process.pages) page.zero = page.huge = false;
+}
+
 // What this kernel does not tell is not compared.
-void forget_unknown(WorldState& model) {
+void forget_unknown(const sim::kernel::Behaviour& behaviour, WorldState& live, WorldState& model) {
+  if (!behaviour.exact_resident_counts) {
+    forget_resident_counts(live);
+    forget_resident_counts(model);
+  }
   static const bool kPages = can_list_pages();
   if (kPages) return;
-  for (ProcessState& process : model) process.pages.clear();
+  for (ProcessState& process : model) forget_unlisted_pages(process);
 }
 
 }  // namespace
@@ -68,7 +90,7 @@ Result<Run> Runner::run_once(Program start, const Source& next) {
   WorldState state = FT_TRY(live.state());
   while (true) {
     WorldState expected = model.state();
-    forget_unknown(expected);
+    forget_unknown(settings_.behaviour, state, expected);
     if (differences.empty()) differences = compare(state, expected);
     if (!differences.empty()) break;
     const std::optional<Instruction> instruction = next(state, run.program);

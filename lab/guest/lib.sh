@@ -32,3 +32,45 @@ host_facts() {
 }
 
 setup_thp() { echo "$1" >/sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null; }
+
+# with_jvm NAME SECONDS COMMAND...: starts a JVM that runs Pause, waits until it is ready, looks at it,
+# and lets it end. PREFIX (numactl ...) stands before the JVM.
+with_jvm() {
+  _name=$1
+  shift
+  rm -f /tmp/in /tmp/out.jvm
+  mkfifo /tmp/in
+  # Opened for both: neither side waits for the other.
+  exec 9<>/tmp/in
+  keep_counters "$_name.before"
+  # shellcheck disable=SC2086  # PREFIX is words
+  ${PREFIX:-} "$@" </tmp/in >/tmp/out.jvm 2>"$OUT/$_name.jvm.err" 9>&- &
+  _pid=$!
+  _tries=0
+  until grep -q ready /tmp/out.jvm; do
+    _tries=$((_tries + 1))
+    if [ "$_tries" -gt 600 ] || ! kill -0 "$_pid" 2>/dev/null; then
+      say "$_name: the JVM did not get ready"
+      kill -9 "$_pid" 2>/dev/null
+      break
+    fi
+    sleep 0.2
+  done
+  keep_counters "$_name.after"
+  evidence "$_name.map" "$FT" map -p "$_pid" --format json
+  keep "/proc/$_pid/numa_maps" "$_name.numa_maps"
+  keep "/proc/$_pid/smaps" "$_name.smaps"
+  keep "/proc/$_pid/status" "$_name.status"
+  exec 9>&-
+  kill "$_pid" 2>/dev/null
+  wait "$_pid" 2>/dev/null
+  say "$_name: ended with $?"
+}
+
+# The six counters of every node, and the whole vmstat.
+keep_counters() {
+  keep /proc/vmstat "$1.vmstat"
+  for _node in /sys/devices/system/node/node[0-9]*; do
+    keep "$_node/numastat" "$1.${_node##*/}"
+  done
+}

@@ -1,10 +1,47 @@
 """The boots, in the order they run and stand in the table."""
 
 from guest import Machine
-from scenarios import ALL_KERNELS, Boot, Part, recorder
+from scenarios import ALL_KERNELS, Boot, Part, differential, numa, recorder
+
+TWO_NODES = Machine(nodes=(640, 640), distances=((0, 1, 21),), disk=256)
+FOUR_NODES = Machine(nodes=(384, 384, 384, 384), cpus=4,
+                     distances=((0, 1, 21), (0, 2, 31), (0, 3, 31), (1, 2, 31), (1, 3, 31),
+                                (2, 3, 21)))
+DISK = Machine(disk=256)
+
+
+def compared(setting="plain", programs=300, seed=1):
+    return Part("differential", "differential.sh", differential.judge,
+                {"LAB_PROGRAMS": programs, "LAB_SEED": seed, "LAB_SETTING": setting})
+
+
+def placed(extent):
+    return Part("numa", "numa.sh", numa.judge, {"LAB_NUMA": extent})
+
 
 RECORDER = Part("recorder", "recorder.sh", recorder.judge)
 
 BOOTS = (
-    Boot("recorder", "a JVM recorded", (RECORDER,), Machine(), ALL_KERNELS, timeout=600),
+    Boot("quick", "a JVM recorded; the model compared; two nodes",
+         (RECORDER, compared(programs=60), placed("quick")), TWO_NODES, timeout=600, quick=True),
+    Boot("recorder", "a JVM recorded", (RECORDER,), Machine(), ("6.1-rt",), timeout=600),
+    Boot("differential", "the model compared, settings as they come", (compared(),), DISK,
+         ALL_KERNELS, timeout=1800),
+    Boot("thp-always", "the model compared with huge pages everywhere", (compared("thp-always"),),
+         DISK, timeout=1800, not_on={"6.1-rt": "no huge pages in this kernel"}),
+    Boot("mthp", "the model compared with pages of 16, 64 and 1024 KiB", (compared("mthp"),), DISK,
+         ("6.12",), timeout=1800, not_on={"6.1": "comes with 6.8", "6.1-rt": "comes with 6.8"}),
+    Boot("hugetlb", "the model compared beside a pool of huge pages", (compared("hugetlb"),), DISK,
+         timeout=1800),
+    Boot("la57", "the model compared with page tables of 5 levels", (compared(),),
+         Machine(disk=256, bzimage=True), timeout=1800),
+    Boot("overcommit-1", "the model compared, everything granted", (compared("overcommit-1"),),
+         DISK, timeout=1800),
+    Boot("overcommit-2", "the model compared, nothing granted beyond the limit",
+         (compared("overcommit-2"),), DISK, timeout=1800),
+    Boot("low-map-count", "the model compared with 40 areas at most", (compared("low-map-count"),),
+         DISK, timeout=1800),
+    Boot("numa2", "policies and collectors on two nodes", (placed("full"),), TWO_NODES,
+         timeout=1200),
+    Boot("numa4", "the same on four", (placed("full"),), FOUR_NODES, timeout=1500),
 )

@@ -12,7 +12,7 @@ ARGUMENTS = {
     "mm_page_alloc": {0: "page*", 1: "unsigned int", 3: "int"},
     "tlb_flush": {0: "int", 1: "long unsigned int"},
     "mm_compaction_end": {4: "int"},
-    "sched_process_exec": {0: "task_struct*", 1: "int", 2: "linux_binprm*"},
+    "sched_process_exec": {0: "task_struct*", 1: "pid_t", 2: "linux_binprm*"},
 }
 
 

@@ -22,6 +22,11 @@ class VmFlags {
     return true;
   }
 
+  void remove(std::string_view code) {
+    const int bit = position(code);
+    if (bit >= 0) bits_ &= ~(std::uint64_t{1} << static_cast<unsigned>(bit));
+  }
+
   // REQUIRES: `code` is one of kCodes; false otherwise.
   bool has(std::string_view code) const {
     const int bit = position(code);

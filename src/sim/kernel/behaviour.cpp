@@ -58,6 +58,7 @@ Behaviour behaviour_of(Release release) {
   behaviour.guard_pages_in_files = since(15);
   behaviour.faulted_joins_unfaulted = since(16);
   behaviour.discards_in_one_gather = since(16);
+  behaviour.exact_resident_counts = since(16);
   behaviour.moves_many_areas = since(17);
   behaviour.dontunmap_tidies_source = !since(17);
   behaviour.guards_are_flagged = since(18);
