@@ -8,8 +8,8 @@ reason. Exit status: 0, or 1 if anything failed.
 """
 
 import argparse
-import json
 import pathlib
+import signal
 import subprocess
 import sys
 import traceback
@@ -34,9 +34,9 @@ def say(text):
 
 
 class Lab:
-    def __init__(self, build, keep_going=True):
+    def __init__(self, build, overrides):
         self.build = build
-        self.keep_going = keep_going
+        self.overrides = overrides  # settings of the parts, for looking closer at one
         self.kernels = {}
         self.environment = None
 
@@ -89,6 +89,7 @@ class Lab:
                     for part in boot.parts]
         parts = " ".join(f"{part.name}={part.script}" for part in boot.parts)
         settings = {key: value for part in boot.parts for key, value in part.settings.items()}
+        settings.update(self.overrides)
         folder = WORK / "results" / f"{boot.name}@{kernel_name}"
         outcome = guest.boot(kernel, boot.machine, {"LAB_PARTS": parts, **environment, **settings},
                              folder, boot.timeout)
@@ -141,6 +142,8 @@ def main():
     parser.add_argument("--all", action="store_true", help="every boot, and the table in docs/")
     parser.add_argument("--list", action="store_true", help="say what there is")
     parser.add_argument("--table", action="store_true", help="write the table from what has run")
+    parser.add_argument("--set", action="append", default=[], metavar="LAB_KEY=VALUE",
+                        help="another setting of the parts, such as LAB_SEED=7")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release",
                         help="where the programs under test are")
     options = parser.parse_args()
@@ -154,7 +157,9 @@ def main():
     except ValueError as error:
         parser.error(str(error))
 
-    lab = Lab(options.build.resolve())
+    # Ended by a signal, the guest has to be ended too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    lab = Lab(options.build.resolve(), dict(setting.split("=", 1) for setting in options.set))
     rows = []
     for boot, kernel in pairs if not (options.table and not options.names) else []:
         rows += lab.run(boot, kernel)

@@ -19,6 +19,6 @@ case ${LAB_SETTING:-plain} in
 esac
 # What the kernel does of its own accord only makes programs to be skipped.
 echo 0 >/sys/kernel/mm/transparent_hugepage/khugepaged/defrag 2>/dev/null
-evidence differential "$FT_DIFFERENTIAL" --seed "$LAB_SEED" --programs "$programs" --ops 100
+evidence differential "$FT_DIFFERENTIAL" --seed "$LAB_SEED" --programs "$programs" --ops "${LAB_OPERATIONS:-100}" ${LAB_MORE:-}
 host_facts
 keep /sys/kernel/mm/transparent_hugepage/enabled thp

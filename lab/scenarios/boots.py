@@ -1,7 +1,7 @@
 """The boots, in the order they run and stand in the table."""
 
 from guest import Machine
-from scenarios import ALL_KERNELS, Boot, Part, differential, numa, recorder
+from scenarios import ALL_KERNELS, Boot, Part, differential, numa, pressure, recorder
 
 TWO_NODES = Machine(nodes=(640, 640), distances=((0, 1, 21),), disk=256)
 FOUR_NODES = Machine(nodes=(384, 384, 384, 384), cpus=4,
@@ -17,6 +17,12 @@ def compared(setting="plain", programs=300, seed=1):
 
 def placed(extent):
     return Part("numa", "numa.sh", numa.judge, {"LAB_NUMA": extent})
+
+
+def pressed(name, judge, cgroup=2, swap="none", disk="/dev/vda"):
+    return Part("pressure", "pressure.sh", judge,
+                {"LAB_PRESSURE": name, "LAB_CGROUP": cgroup, "LAB_SWAP": swap,
+                 "LAB_SWAP_DISK": disk})
 
 
 RECORDER = Part("recorder", "recorder.sh", recorder.judge)
@@ -44,4 +50,22 @@ BOOTS = (
     Boot("numa2", "policies and collectors on two nodes", (placed("full"),), TWO_NODES,
          timeout=1200),
     Boot("numa4", "the same on four", (placed("full"),), FOUR_NODES, timeout=1500),
+    Boot("edge", "limits around what a start needs, no swap",
+         (pressed("edge", pressure.judge_edge),), timeout=1500),
+    Boot("edge-v1", "the same in cgroups of version 1",
+         (pressed("edge", pressure.judge_edge, cgroup=1),), Machine(cgroup=1), ("6.1",),
+         timeout=1500, not_on={"6.12": "this kernel has version 2 only"}),
+    Boot("swap", "a limit and memory.high, with a swap disk",
+         (pressed("swap", pressure.judge_swap, swap="disk"),), Machine(swap=512), timeout=1500),
+    Boot("zram", "the same with swap in compressed memory",
+         (pressed("swap", pressure.judge_swap, swap="zram"),), timeout=1500),
+    Boot("swap-v1", "a limit in a cgroup of version 1, with a swap disk",
+         (pressed("swap", pressure.judge_swap, cgroup=1, swap="disk"),),
+         Machine(swap=512, cgroup=1), ("6.1",), timeout=1500,
+         not_on={"6.12": "this kernel has version 2 only"}),
+    Boot("small-node", "bound to a node that is too small, with a swap disk",
+         (pressed("node", pressure.judge_node, swap="disk"),),
+         Machine(nodes=(768, 224), swap=512), timeout=1500),
+    Boot("out-of-memory", "a heap larger than the machine, no swap",
+         (pressed("global", pressure.judge_global),), Machine(memory=640), timeout=1500),
 )

@@ -1,0 +1,109 @@
+"""Is shortage of memory recorded as what it was, and foreseen?"""
+
+import re
+
+KILLED = 137
+
+
+def events(evidence, recording):
+    rows = evidence.rows(recording, "select kind, count(*) as n, sum(dur) as ns from mm_event "
+                         "group by kind")
+    return {row["kind"]: (row["n"], row["ns"]) for row in rows}
+
+
+def check_counts(evidence, checks, name):
+    """A recording made under pressure is as sound as any."""
+    status, out, err = evidence.run("check", evidence.path(f"{name}.ft"))
+    checks.that(f"{name}: check finds nothing wrong", status == 0,
+                "; ".join((out + err).splitlines()[-4:]))
+    report = evidence.ask("report", evidence.path(f"{name}.ft"))
+    checks.equal(f"{name}: nothing lost", report["loss"]["total"], 0)
+    return report
+
+
+def grown(evidence, name, counter):
+    return evidence.change(f"{name}.before", f"{name}.after").get(counter, 0)
+
+
+def judge_edge(evidence, checks):
+    plain = evidence.path("plain.ft")
+    cases = []
+    for file in sorted(evidence.folder.glob("edge-*.rc")):
+        size = int(re.search(r"edge-(\d+)", file.name)[1])
+        real = int(file.read_text())
+        limits = evidence.ask("replay", plain, "--set", f"cgroup.limit={size}k", "--set",
+                              "swap=0")["limits"]
+        cases.append((size, real, limits["verdict"]))
+        checks.that(f"limit {size} kB: the model says whether the start fits",
+                    real == (KILLED if limits["verdict"] == "killed" else 0),
+                    f"predicted {limits['verdict']}, ended with {real}")
+        if limits["verdict"] == "killed":
+            checks.equal(f"limit {size} kB: and whom the OOM killer picks",
+                         limits["killed"][0]["name"], "java")
+    checks.that("eight limits were tried", len(cases) == 8, cases)
+    checks.that("both sides of the edge were there",
+                {real for _, real, _ in cases} == {0, KILLED}, cases)
+    checks.equal("a start under half of it is killed", evidence.status("killed"), KILLED)
+    seen = events(evidence, "killed.ft")
+    checks.that("the OOM kill is in the recording", any("oom" in kind for kind in seen), seen)
+    checks.that("so is the group's reclaim before it", any("memcg" in kind for kind in seen), seen)
+    killed = evidence.text("oom.dmesg")
+    checks.that("the kernel killed java", "java" in killed, killed[-300:])
+    checks.figure(f"verdicts {', '.join(f'{size}k {real}' for size, real, _ in cases)}")
+
+
+def judge_swap(evidence, checks):
+    for name in ("swapped", "high"):
+        if not evidence.has(f"{name}.ft"):
+            continue
+        checks.equal(f"{name}: the start comes through", evidence.status(name), 0)
+        report = check_counts(evidence, checks, name)
+        seen = events(evidence, f"{name}.ft")
+        reclaims = next((n for kind, (n, _) in seen.items() if "memcg" in kind), 0)
+        checks.that(f"{name}: reclaim of its group is recorded", reclaims > 0, seen)
+        checks.that(f"{name}: no direct reclaim is, which is another thing",
+                    not any("direct" in kind for kind in seen), seen)
+        swapped_in = grown(evidence, name, "pswpin")
+        checks.that(f"{name}: memory was swapped out", grown(evidence, name, "pswpout") > 0)
+        major = report["faults"]["major"]
+        checks.that(f"{name}: reading back is major faults", swapped_in == 0 or major > 0,
+                    f"{swapped_in} pages read back, {major} major faults")
+        checks.figure(f"{name}: {reclaims} reclaims, {grown(evidence, name, 'pswpout')} pages "
+                      f"out, {swapped_in} in, {major} major faults")
+    if evidence.has("high.memory.events"):
+        times = evidence.counts("high.memory.events")["high"]
+        reclaims = next((n for kind, (n, _) in events(evidence, "high.ft").items()
+                         if "memcg" in kind), 0)
+        checks.that("memory.high was passed as often as reclaim is recorded, or nearly",
+                    times > 0 and reclaims > 0, f"{times} events, {reclaims} recorded")
+    limits = evidence.ask("replay", evidence.path("plain.ft"), "--set", "cgroup.limit=80M", "--set",
+                          "swap=256M")["limits"]
+    checks.that("the model foresees that it fits by swapping",
+                limits["verdict"] == "reclaims" or "reclaim" in limits["verdict"], limits["verdict"])
+
+
+def judge_node(evidence, checks):
+    checks.equal("the start comes through", evidence.status("small-node"), 0)
+    check_counts(evidence, checks, "small-node")
+    seen = events(evidence, "small-node.ft")
+    direct = grown(evidence, "small-node", "allocstall_normal") + \
+        grown(evidence, "small-node", "allocstall_movable") + \
+        grown(evidence, "small-node", "allocstall_dma32")
+    recorded = next((n for kind, (n, _) in seen.items() if "direct" in kind), 0)
+    woken = next((n for kind, (n, _) in seen.items() if "kswapd" in kind), 0)
+    checks.that("direct reclaim of the target is recorded where it happened",
+                recorded > 0 or direct == 0, f"{recorded} recorded, {direct} on the host")
+    checks.that("kswapd is seen being woken", woken > 0, seen)
+    checks.figure(f"{recorded} direct reclaims recorded of {direct}, {woken} wake-ups of kswapd")
+
+
+def judge_global(evidence, checks):
+    checks.equal("the JVM is killed", evidence.status("global"), KILLED)
+    seen = events(evidence, "global.ft")
+    checks.that("the OOM kill is in the recording", any("oom" in kind for kind in seen), seen)
+    checks.that("direct reclaim is", any("direct" in kind for kind in seen), seen)
+    killed = evidence.text("oom.dmesg")
+    checks.that("the kernel killed java", re.search(r"Killed process \d+ \(java\)", killed),
+                killed[-300:])
+    report = evidence.ask("report", evidence.path("global.ft"))
+    checks.equal("nothing lost", report["loss"]["total"], 0)
