@@ -10,6 +10,7 @@ import argparse
 import subprocess
 import sys
 
+import html_report
 import memory_map
 import overhead
 import throughput
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "hello": overhead.hello,
     "pretouch": overhead.pretouch,
     "report": throughput.report,
+    "html": html_report.html_report,
     "import": throughput.import_strace,
     "map": memory_map.memory_map,
     "micro": micro,

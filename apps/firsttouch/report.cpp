@@ -1,13 +1,16 @@
 // firsttouch report FILE: what the recorded start asked of memory management, and what it cost.
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "analysis/analyse.h"
 #include "base/terminal.h"
 #include "command.h"
+#include "narrate.h"
 #include "output.h"
 #include "recording/reader.h"
 #include "report/csv/csv.h"
+#include "report/html/html.h"
 #include "report/json/json.h"
 #include "report/strace/print.h"
 #include "report/text/text.h"
@@ -17,7 +20,7 @@ namespace ft::app {
 namespace {
 
 struct ReportArguments {
-  std::string file;
+  std::vector<std::string> files;
   std::string format = "text";
   std::string output;
   std::string table = "subsystems";
@@ -44,8 +47,32 @@ std::string rendered(const report::model::Report& report, const ReportArguments&
   return report::text::render(report, options);
 }
 
+// One page of one recording, or of two laid over each other.
+Result<void> print_html(const ReportArguments& arguments) {
+  std::vector<report::model::Report> reports(arguments.files.size());
+  std::vector<report::model::Picture> pictures(arguments.files.size());
+  std::vector<report::html::Recorded> recordings;
+  for (std::size_t i = 0; i < arguments.files.size(); ++i) {
+    const auto reader = FT_TRY(recording::Reader::open(arguments.files[i]));
+    analysis::AnalyseOptions options;
+    options.top = arguments.top;
+    options.picture = &pictures[i];
+    reports[i] = FT_TRY(analysis::analyse(*reader, options));
+    narrate(*reader, reports[i], pictures[i]);
+    recordings.push_back({arguments.files[i], reports[i], pictures[i]});
+  }
+  Output output = FT_TRY(Output::open(arguments.output));
+  output.write(report::html::render(recordings));
+  return output.finish();
+}
+
 Result<void> run(const ReportArguments& arguments) {
-  const std::unique_ptr<recording::Reader> reader = FT_TRY(recording::Reader::open(arguments.file));
+  if (arguments.format == "html") return print_html(arguments);
+  if (arguments.files.size() > 1) {
+    return fail("report", "several recordings in one report are for --format html");
+  }
+  const std::unique_ptr<recording::Reader> reader =
+      FT_TRY(recording::Reader::open(arguments.files.front()));
   Output output = FT_TRY(Output::open(arguments.output));
   if (arguments.format == "strace") return print_strace(*reader, output);
   analysis::AnalyseOptions options;
@@ -61,9 +88,14 @@ void add_report(CLI::App& app, Outcome& outcome) {
   CLI::App* command = app.add_subcommand(
       "report", "Tells where a recorded start's time and memory went, as text or for programs.");
   const auto arguments = std::make_shared<ReportArguments>();
-  command->add_option("file", arguments->file, "The recording")->required()->type_name("FILE");
-  command->add_option("--format", arguments->format, "text, json, csv or strace")
-      ->check(CLI::IsMember({"text", "json", "csv", "strace"}))
+  command->add_option("file", arguments->files, "The recording; with html, a second one beside it")
+      ->required()
+      ->expected(1, 2)
+      ->type_name("FILE");
+  command
+      ->add_option("--format", arguments->format,
+                   "text, json, csv, html or strace")
+      ->check(CLI::IsMember({"text", "json", "csv", "html", "strace"}))
       ->capture_default_str();
   command->add_option("-o,--output", arguments->output, "Write to this file instead")
       ->type_name("OUT");

@@ -42,7 +42,7 @@ _firsttouch_values() {
     "record -p" | "record --pid" | "watch -p" | "watch --pid") echo "pid" ;;
     "watch -i" | "watch --interval" | "watch -n" | "watch --count") echo "any" ;;
     "record -u" | "record --user") echo "user" ;;
-    "report --format") echo "text json csv strace" ;;
+    "report --format") echo "text json csv html strace" ;;
     "report --table") echo "subsystems syscalls calls faults threads phases reconcile" ;;
     "query --format") echo "table csv json" ;;
     "check --format" | "explain --format" | "validate --format" | "replay --format" | "doctor --format")

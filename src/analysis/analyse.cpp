@@ -2,6 +2,7 @@
 
 #include "analysis/describe.h"
 #include "analysis/passes.h"
+#include "analysis/picture.h"
 #include "analysis/reconcile.h"
 #include "analysis/recorded_findings.h"
 #include "analysis/summary.h"
@@ -9,7 +10,8 @@
 namespace ft::analysis {
 
 Result<report::model::Report> analyse(event::EventSource& source, const AnalyseOptions& options) {
-  const std::unique_ptr<Passes> passes = FT_TRY(Passes::run(source, options.top));
+  const std::unique_ptr<Passes> passes =
+      FT_TRY(Passes::run(source, options.top, options.picture ? Draw::Yes : Draw::No));
   report::model::Report report;
   report.tool_version = FT_VERSION;
   describe_target(*passes, report);
@@ -37,6 +39,7 @@ Result<report::model::Report> analyse(event::EventSource& source, const AnalyseO
   report.reconcile = reconcile(input);
   summarise(report, passes->trace);
   report.findings = find(recorded_facts(report, passes->subject, passes->trace));
+  if (options.picture) *options.picture = draw(*passes, report);
   return report;
 }
 

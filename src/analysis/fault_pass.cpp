@@ -57,14 +57,15 @@ FaultClass classify(const event::Fault& fault, const attribution::Region* region
 
 FaultPass::FaultPass(const event::Trace& trace, const attribution::OwnerHistory& owners,
                      const ThreadIndex& threads, event::Pid subject, Residency& residency,
-                     MemoryCalls& calls, std::size_t keep_slowest)
+                     MemoryCalls& calls, std::size_t keep_slowest, FaultObserver* observer)
     : trace_(trace),
       owners_(owners),
       threads_(threads),
       subject_(subject),
       residency_(residency),
       calls_(calls),
-      keep_slowest_(keep_slowest) {
+      keep_slowest_(keep_slowest),
+      observer_(observer) {
   totals_.by_owner.resize(std::max<std::size_t>(owners.owners().size(), 1));
   totals_.by_thread.resize(trace.threads.size() + 1);
   totals_.by_phase.resize(trace.phases.size());
@@ -101,7 +102,9 @@ void FaultPass::take(const event::Fault& fault) {
   }
   share(fault, ns, owner, thread);
   keep_if_slow(fault, fault_class, owner);
-  if (pid == subject_ && pid != 0) residency_.on_fault(fault, region);
+  const bool of_subject = pid == subject_ && pid != 0;
+  if (of_subject) residency_.on_fault(fault, region);
+  if (observer_) observer_->on_fault(fault, {fault_class, owner, thread, of_subject});
 }
 
 const attribution::Region* FaultPass::region_of(const event::Fault& fault, event::Pid pid) {

@@ -41,6 +41,21 @@ struct FaultShare {
   std::uint64_t huge = 0;
 };
 
+// Where a finished fault belongs.
+struct FaultPlace {
+  FaultClass fault_class{};
+  attribution::OwnerId owner = 0;
+  std::int32_t thread = 0;  // index into Trace::threads, or ThreadIndex::kNone
+  bool of_subject = false;
+};
+
+// Told of each finished fault, where somebody wants more than the sums.
+class FaultObserver {
+ public:
+  virtual ~FaultObserver() = default;
+  virtual void on_fault(const event::Fault& fault, const FaultPlace& place) = 0;
+};
+
 struct SlowFault {
   event::Fault fault;
   FaultClass fault_class{};
@@ -71,7 +86,7 @@ class FaultPass {
   // noted there.
   FaultPass(const event::Trace& trace, const attribution::OwnerHistory& owners,
             const ThreadIndex& threads, event::Pid subject, Residency& residency,
-            MemoryCalls& calls, std::size_t keep_slowest);
+            MemoryCalls& calls, std::size_t keep_slowest, FaultObserver* observer = nullptr);
 
   void take(std::span<const event::Fault> faults);
   FaultTotals finish();
@@ -90,6 +105,7 @@ class FaultPass {
   Residency& residency_;
   MemoryCalls& calls_;
   std::size_t keep_slowest_;
+  FaultObserver* observer_;  // may be nullptr
   FaultTotals totals_;
 
   // The regions last faulted in: neighbouring faults mostly share one.

@@ -15,8 +15,10 @@ Passes::Passes(event::Trace from)
       calls(trace.syscalls),
       residency(trace, owners, subject.pid, subject.end_ts) {}
 
-Result<std::unique_ptr<Passes>> Passes::run(event::EventSource& source, std::size_t top) {
+Result<std::unique_ptr<Passes>> Passes::run(event::EventSource& source, std::size_t top,
+                                            Draw draw) {
   std::unique_ptr<Passes> passes(new Passes(FT_TRY(source.trace())));
+  if (draw == Draw::Yes) passes->drawing.emplace(passes->trace);
   FT_TRY_VOID(passes->read_streams(source, top));
   passes->share_calls();
   passes->memory = memory_at_end(passes->subject, passes->regions, passes->owners.owners().size(),
@@ -25,7 +27,8 @@ Result<std::unique_ptr<Passes>> Passes::run(event::EventSource& source, std::siz
 }
 
 Result<void> Passes::read_streams(event::EventSource& source, std::size_t top) {
-  FaultPass pass(trace, owners, threads, subject.pid, residency, calls, top);
+  FaultPass pass(trace, owners, threads, subject.pid, residency, calls, top,
+                 drawing ? &*drawing : nullptr);
   FT_TRY_VOID(source.faults([&](std::span<const event::Fault> batch) {
     pass.take(batch);
     for (const event::Fault& fault : batch) allocs.take_folded(fault);
@@ -34,10 +37,14 @@ Result<void> Passes::read_streams(event::EventSource& source, std::size_t top) {
   faults = pass.finish();
   const bool any = faults.finished() + faults.unfinished > 0;
   faults_seen = any || is_bpf() ? FaultsSeen::Yes : FaultsSeen::No;
-  FT_TRY_VOID(
-      source.page_allocs([&](std::span<const event::PageAlloc> batch) { allocs.take(batch); }));
-  FT_TRY_VOID(
-      source.tlb_flushes([&](std::span<const event::TlbFlush> batch) { flushes.take(batch); }));
+  FT_TRY_VOID(source.page_allocs([&](std::span<const event::PageAlloc> batch) {
+    allocs.take(batch);
+    if (drawing) drawing->take(batch);
+  }));
+  FT_TRY_VOID(source.tlb_flushes([&](std::span<const event::TlbFlush> batch) {
+    flushes.take(batch);
+    if (drawing) drawing->take(batch);
+  }));
   return {};
 }
 

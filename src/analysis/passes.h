@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/drawing.h"
 #include "analysis/event_counts.h"
 #include "analysis/fault_pass.h"
 #include "analysis/memory_at_end.h"
@@ -25,10 +26,14 @@ struct CallShare {
   Nanoseconds net_ns = 0;
 };
 
+// Whether to keep what the picture needs besides the sums.
+enum class Draw : bool { No, Yes };
+
 class Passes {
  public:
   // Reads every stream of the source once.
-  static Result<std::unique_ptr<Passes>> run(event::EventSource& source, std::size_t top);
+  static Result<std::unique_ptr<Passes>> run(event::EventSource& source, std::size_t top,
+                                             Draw draw = Draw::No);
 
   const event::Trace trace;
   const attribution::OwnerHistory owners;
@@ -42,6 +47,8 @@ class Passes {
   FlushCounts flushes;
   FaultsSeen faults_seen = FaultsSeen::No;
   MemoryAtEnd memory;
+
+  std::optional<Drawing> drawing;  // where it was asked for
 
   std::vector<CallShare> calls_by_owner;
   std::vector<CallShare> calls_by_thread;  // one more for unknown tids

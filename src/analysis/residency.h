@@ -6,6 +6,7 @@
 // each read fault without a fault of their own.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "analysis/space_changes.h"
@@ -37,6 +38,8 @@ class Residency {
   static attribution::OwnerId owner_of(PageClass page_class) { return page_class / 2U; }
 
   report::model::Timeline timeline() const;
+  // What calls did to the process's pages up to the end.
+  std::span<const SpaceChange> changes() const { return changes_; }
 
  private:
   // Whether a call already applied took this late fault's page away again.

@@ -342,6 +342,33 @@ bool TouchedPages::touched_any(AddressRange range) const {
   return any;
 }
 
+void TouchedPages::for_each_table(const std::function<void(const Table&)>& visit) const {
+  for (const auto& [gib, directory] : directories_) {
+    for (unsigned i = 0; i < directory->blocks.size(); ++i) {
+      if (!directory->blocks[i]) continue;
+      const Block& block = *directory->blocks[i];
+      Table table;
+      table.start = (gib << kDirectoryShift) + i * kBlockSize;
+      table.first = block.uniform;
+      table.huge = block.huge;
+      table.touched = count_bits(block.touched);
+      for (unsigned word = 0; word < block.resident.size(); ++word) {
+        for_each_bit(block.resident[word], word, [&](unsigned page) {
+          const PageClass page_class = block.class_of(page);
+          const auto known = std::ranges::find(table.resident, page_class,
+                                               &std::pair<PageClass, std::uint64_t>::first);
+          if (known != table.resident.end())
+            ++known->second;
+          else
+            table.resident.emplace_back(page_class, 1);
+        });
+      }
+      if (!table.resident.empty()) table.first = table.resident.front().first;
+      visit(table);
+    }
+  }
+}
+
 TouchedPages::Levels TouchedPages::levels() const {
   Levels levels;
   std::uint64_t last_pud = ~std::uint64_t{0};

@@ -73,6 +73,17 @@ class TouchedPages {
   // Whether any page of the range has an entry.
   bool touched_any(AddressRange range) const;
 
+  // What one page of PTEs holds.
+  struct Table {
+    std::uint64_t start = 0;  // of the 2 MiB it maps
+    PageClass first = 0;      // of the lowest resident page; of any, where none is resident
+    bool huge = false;        // mapped as one page
+    std::uint64_t touched = 0;
+    std::vector<std::pair<PageClass, std::uint64_t>> resident;  // pages; a class comes once
+  };
+  // Every table that is needed, by address.
+  void for_each_table(const std::function<void(const Table&)>& visit) const;
+
   // Tables needed for the touched pages.
   struct Levels {
     std::uint64_t pte = 0;

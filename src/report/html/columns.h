@@ -1,0 +1,47 @@
+// A table of numbers as JSON that stays small: each column is one string, base64 of its values as
+// variable-length integers (LEB128; signed ones zigzag), most of them as the difference to the
+// value before. web/src/columns.ts reads it back.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ft::report::html {
+
+enum class Coding : std::uint8_t {
+  Plain,   // each value by itself; none is negative
+  Deltas,  // differences, signed
+};
+
+std::string encode_column(const std::vector<std::int64_t>& values, Coding coding);
+
+std::string base64(std::string_view bytes);
+
+// {"rows": 2, "deltas": ["ts"], "columns": {"ts": "...", "pages": "..."}}
+class Table {
+ public:
+  explicit Table(std::size_t rows);
+
+  // REQUIRES: as many values as there are rows.
+  void add(const char* name, const std::vector<std::int64_t>& values, Coding coding);
+
+  // value(item) for each item of `items`.
+  template <typename Items, typename Value>
+  void add(const char* name, const Items& items, Coding coding, Value value) {
+    std::vector<std::int64_t> values;
+    values.reserve(items.size());
+    for (const auto& item : items) values.push_back(static_cast<std::int64_t>(value(item)));
+    add(name, values, coding);
+  }
+
+  const nlohmann::ordered_json& json() const { return json_; }
+
+ private:
+  std::size_t rows_;
+  nlohmann::ordered_json json_;
+};
+
+}  // namespace ft::report::html

@@ -1,0 +1,132 @@
+// Flame graph of sampled stacks: width is the number of samples, the outermost frame on top. A click
+// shows one frame's part alone.
+import { subsystemColour, withAlpha } from "./colours";
+import type { Recording } from "./data";
+import { whyMissing } from "./data";
+import { absent, canvasSize, h } from "./dom";
+import { count, duration, printable, share } from "./format";
+import type { State } from "./state";
+
+const ROW = 18;
+
+export interface Node {
+  name: string;
+  kernel: boolean;
+  count: number;
+  children: Map<string, Node>;
+  parent: Node | null;
+  depth: number;
+}
+
+export function treeOf(recording: Recording): Node {
+  const root: Node = { name: "all samples", kernel: false, count: 0, children: new Map(), parent: null, depth: 0 };
+  for (const stack of recording.flame.stacks) {
+    let node = root;
+    node.count += stack.count;
+    stack.frames.forEach((frame, i) => {
+      const kernel = i >= stack.kernel_from;
+      const key = `${kernel ? "k" : "u"}${frame}`;
+      let child = node.children.get(key);
+      if (!child) {
+        child = { name: recording.flame.names[frame] ?? "", kernel, count: 0, children: new Map(), parent: node, depth: node.depth + 1 };
+        node.children.set(key, child);
+      }
+      child.count += stack.count;
+      node = child;
+    });
+  }
+  return root;
+}
+
+export function flameGraph(recording: Recording, state: State): HTMLElement {
+  const { samples } = recording.report;
+  if (recording.flame.stacks.length === 0) return absent("Flame graph", whyMissing(recording, "samples") === "not recorded" ? "stacks were not sampled" : whyMissing(recording, "samples"));
+  const root = treeOf(recording);
+  let top = root;
+  const canvas = h("canvas", { class: "flame", tabindex: "0", role: "img", "aria-label": `Flame graph of ${count(root.count)} samples` });
+  const tip = h("div", { class: "tip", hidden: true });
+  let boxes: { node: Node; x: number; y: number; w: number }[] = [];
+  const draw = () => {
+    if (!canvas.parentElement?.clientWidth) return;
+    const wide = canvas.parentElement.clientWidth;
+    boxes = [];
+    let deepest = 0;
+    const place = (node: Node, x: number, w: number) => {
+      const row = node.depth - top.depth;
+      boxes.push({ node, x, y: row * ROW, w });
+      deepest = Math.max(deepest, row);
+      let at = x;
+      for (const child of [...node.children.values()].sort((a, b) => b.count - a.count)) {
+        const width = (child.count / node.count) * w;
+        if (width >= 0.7) place(child, at, width);
+        at += width;
+      }
+    };
+    place(top, 0, wide);
+    const context = canvasSize(canvas, wide, (deepest + 1) * ROW + 2);
+    context.clearRect(0, 0, wide, (deepest + 1) * ROW + 2);
+    context.font = "11px system-ui, sans-serif";
+    context.textBaseline = "middle";
+    for (const { node, x, y, w } of boxes) {
+      const colour = node.depth === 0 ? "#8a8f98" : node.kernel ? "#d55e00" : subsystemColour("GC mark bitmap");
+      context.fillStyle = withAlpha(colour, 0.55 + 0.35 * ((hash(node.name) % 100) / 100));
+      context.fillRect(x, y, Math.max(w - 0.6, 0.5), ROW - 1);
+      if (w < 30) continue;
+      context.fillStyle = "#101418";
+      context.save();
+      context.beginPath();
+      context.rect(x, y, w - 4, ROW);
+      context.clip();
+      context.fillText(printable(node.name, 200), x + 4, y + ROW / 2);
+      context.restore();
+    }
+  };
+  const under = (event: MouseEvent) => {
+    const box = canvas.getBoundingClientRect();
+    const x = event.clientX - box.left;
+    const y = event.clientY - box.top;
+    return boxes.find((b) => x >= b.x && x < b.x + b.w && y >= b.y && y < b.y + ROW);
+  };
+  canvas.addEventListener("pointermove", (event) => {
+    const found = under(event);
+    tip.hidden = !found;
+    if (!found) return;
+    const box = canvas.getBoundingClientRect();
+    tip.textContent = `${printable(found.node.name, 300)}: ${count(found.node.count)} samples, ${share(found.node.count / root.count)} of all`;
+    tip.style.left = `${Math.min(event.clientX - box.left + 12, box.width - 220)}px`;
+    tip.style.top = `${event.clientY - box.top + 16}px`;
+  });
+  canvas.addEventListener("pointerleave", () => (tip.hidden = true));
+  canvas.addEventListener("click", (event) => {
+    top = under(event)?.node ?? root;
+    draw();
+  });
+  canvas.addEventListener("keydown", (event) => {
+    const largest = [...top.children.values()].sort((a, b) => b.count - a.count)[0];
+    if (event.key === "ArrowDown" && largest) top = largest;
+    else if (event.key === "ArrowUp" && top.parent) top = top.parent;
+    else if (event.key === "Escape") top = root;
+    else return;
+    event.preventDefault();
+    draw();
+  });
+  state.on(["theme", "size"], draw);
+  requestAnimationFrame(draw);
+  const stages = samples?.stages ?? [];
+  return h("div", {},
+    samples ? h("p", {}, `${count(samples.taken)} samples (${samples.event}), ${count(samples.kernel)} of them in the kernel: ${duration(samples.kernel_ns)} ± ${duration(samples.kernel_error_ns)}.`) : null,
+    stages.length > 0
+      ? h("table", {}, h("thead", {}, h("tr", {}, ...["stage of the kernel", "samples", "time", "share"].map((t, i) => h("th", { scope: "col", class: i ? "number" : "" }, t)))),
+          h("tbody", {}, ...stages.map((s) => h("tr", { "data-stage-of-kernel": s.name }, h("th", { scope: "row" }, s.name), h("td", { class: "number" }, count(s.samples)),
+            h("td", { class: "number" }, `${duration(s.ns)} ± ${duration(s.error_ns)}`), h("td", { class: "number" }, share(s.share))))))
+      : null,
+    h("div", { class: "map-canvas" }, canvas, tip),
+    h("p", { class: "legend" }, h("span", { class: "key" }, h("i", { class: "swatch kernel" }), "kernel"), h("span", { class: "key" }, h("i", { class: "swatch user" }), "program"),
+      h("span", { class: "note" }, "Click a frame to see its part, the top one to go back. Keys: ↓ ↑ Escape.")));
+}
+
+function hash(text: string): number {
+  let value = 7;
+  for (let i = 0; i < text.length; i++) value = (value * 31 + text.charCodeAt(i)) >>> 0;
+  return value;
+}

@@ -1,0 +1,98 @@
+// Draws very many touched cells as an image in one go: each cell adds its height to the rows that it
+// covers, at the column where it was touched, and takes it off again where it was given back; a
+// running sum along each row is then how much of each pixel is in memory. So a pixel that stands for
+// 100 MiB of which 4 KiB were touched is faint, and nothing is hidden.
+
+export interface RasterCells {
+  rows: number;
+  ts: Float64Array;
+  until: Float64Array;
+  from: Float64Array; // vertical place, -1: none
+  to: Float64Array;
+  rgb: Uint8Array; // three a cell
+  huge: Uint8Array;
+}
+
+export interface RasterView {
+  width: number;
+  height: number;
+  time: [number, number];
+  place: [number, number];
+}
+
+// Less than this of a pixel counts as this much: it was touched, and must be seen.
+const LEAST = 0.02;
+const FAINTEST = 0.34;
+
+export function rasterise(cells: RasterCells, view: RasterView): Uint8ClampedArray {
+  const { width, height } = view;
+  const stride = width + 1;
+  const cover = new Float32Array(stride * height);
+  const red = new Float32Array(stride * height);
+  const green = new Float32Array(stride * height);
+  const blue = new Float32Array(stride * height);
+  const huge = new Float32Array(stride * height);
+  const perTime = width / (view.time[1] - view.time[0]);
+  const perPlace = height / (view.place[1] - view.place[0]);
+  for (let i = 0; i < cells.rows; i++) {
+    const from = cells.from[i]!;
+    if (from < 0) continue;
+    const y0 = (from - view.place[0]) * perPlace;
+    const y1 = (cells.to[i]! - view.place[0]) * perPlace;
+    if (y1 < 0 || y0 >= height) continue;
+    const x0 = Math.max(Math.floor((cells.ts[i]! - view.time[0]) * perTime), 0);
+    if (x0 >= width) continue;
+    const until = cells.until[i]!;
+    const x1 = until === Infinity ? width : Math.min(Math.ceil((until - view.time[0]) * perTime), width);
+    if (x1 <= x0) continue;
+    const first = Math.max(Math.floor(y0), 0);
+    const last = Math.min(Math.floor(y1), height - 1);
+    const r = cells.rgb[3 * i]!;
+    const g = cells.rgb[3 * i + 1]!;
+    const b = cells.rgb[3 * i + 2]!;
+    for (let row = first; row <= last; row++) {
+      const part = Math.min(y1, row + 1) - Math.max(y0, row);
+      if (part <= 0 && row > first) break;
+      const share = Math.max(part, LEAST);
+      const a = row * stride + x0;
+      const z = row * stride + x1;
+      cover[a]! += share;
+      cover[z]! -= share;
+      red[a]! += share * r;
+      red[z]! -= share * r;
+      green[a]! += share * g;
+      green[z]! -= share * g;
+      blue[a]! += share * b;
+      blue[z]! -= share * b;
+      if (cells.huge[i]) {
+        huge[a]! += share;
+        huge[z]! -= share;
+      }
+    }
+  }
+  const pixels = new Uint8ClampedArray(4 * width * height);
+  for (let row = 0; row < height; row++) {
+    let c = 0;
+    let r = 0;
+    let g = 0;
+    let b = 0;
+    let h = 0;
+    for (let x = 0; x < width; x++) {
+      const at = row * stride + x;
+      c += cover[at]!;
+      r += red[at]!;
+      g += green[at]!;
+      b += blue[at]!;
+      h += huge[at]!;
+      if (c < LEAST / 2) continue;
+      const pixel = 4 * (row * width + x);
+      // Huge pages are hatched.
+      const stripe = h > c / 2 && (x + row) % 8 < 2 ? 0.55 : 1;
+      pixels[pixel] = (r / c) * stripe;
+      pixels[pixel + 1] = (g / c) * stripe;
+      pixels[pixel + 2] = (b / c) * stripe;
+      pixels[pixel + 3] = 255 * (FAINTEST + (1 - FAINTEST) * Math.min(c, 1));
+    }
+  }
+  return pixels;
+}
