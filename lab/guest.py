@@ -99,7 +99,7 @@ def make_disks(machine, job):
             file.truncate(size << 20)
         if name == "disk":
             mke2fs = shutil.which("mke2fs") or "/sbin/mke2fs"
-            subprocess.run([mke2fs, "-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=0",
+            subprocess.run([mke2fs, "-q", "-F", "-t", "ext4", "-b", "4096", "-E", "lazy_itable_init=0",
                             str(image)], check=True)
         arguments += ["-drive", f"file={image},if=virtio,format=raw,cache=unsafe"]
     return arguments

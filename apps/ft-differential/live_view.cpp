@@ -91,6 +91,11 @@ Result<void> LiveView::read_areas(ProcessState& state) {
     // Set on every new area where CONFIG_MEM_SOFT_DIRTY is on, until somebody clears it: never
     // here.
     flags.remove("sd");
+    // 6.1 has no code for an area that is locked as it is touched.
+    if (flags.has_unknown() && flags.has("lo")) {
+      flags.forget_unknown();
+      flags.add("lf");
+    }
     state.areas.push_back({.range = entry.vma.range,
                            .flags = flags,
                            .backing = backing_of(entry.vma),

@@ -42,11 +42,25 @@ void forget_unlisted_pages(ProcessState& process) {
   for (Page& page : process.pages) page.zero = page.huge = false;
 }
 
+// smaps of 6.1 does not count huge pages that may not be accessed (fs/proc/task_mmu.c
+// smaps_pmd_entry).
+void forget_inaccessible_huge_pages(ProcessState& model) {
+  for (Area& area : model.areas) {
+    if (area.flags.has("rd") || area.flags.has("wr") || area.flags.has("ex")) continue;
+    area.rss -= area.huge;
+    area.anonymous -= area.huge;
+    area.huge = 0;
+  }
+}
+
 // What this kernel does not tell is not compared.
 void forget_unknown(const sim::kernel::Behaviour& behaviour, WorldState& live, WorldState& model) {
   if (!behaviour.exact_resident_counts) {
     forget_resident_counts(live);
     forget_resident_counts(model);
+  }
+  if (behaviour.name == "6.1") {
+    for (ProcessState& process : model) forget_inaccessible_huge_pages(process);
   }
   static const bool kPages = can_list_pages();
   if (kPages) return;

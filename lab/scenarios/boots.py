@@ -1,7 +1,7 @@
 """The boots, in the order they run and stand in the table."""
 
 from guest import Machine
-from scenarios import ALL_KERNELS, Boot, Part, differential, numa, pressure, recorder
+from scenarios import ALL_KERNELS, Boot, Part, differential, huge_pages, numa, pressure, recorder
 
 TWO_NODES = Machine(nodes=(640, 640), distances=((0, 1, 21),), disk=256)
 FOUR_NODES = Machine(nodes=(384, 384, 384, 384), cpus=4,
@@ -68,4 +68,7 @@ BOOTS = (
          Machine(nodes=(768, 224), swap=512), timeout=1500),
     Boot("out-of-memory", "a heap larger than the machine, no swap",
          (pressed("global", pressure.judge_global),), Machine(memory=640), timeout=1500),
+    Boot("huge-pages", "pools, transparent pages of all settings, fragmented memory",
+         (Part("huge-pages", "huge_pages.sh", huge_pages.judge),),
+         Machine(memory=2560, command_line="hugepagesz=1G hugepages=1"), ALL_KERNELS, timeout=1800),
 )

@@ -22,6 +22,7 @@ class VmFlags {
     return true;
   }
 
+  void forget_unknown() { unknown_ = false; }
   void remove(std::string_view code) {
     const int bit = position(code);
     if (bit >= 0) bits_ &= ~(std::uint64_t{1} << static_cast<unsigned>(bit));

@@ -1,0 +1,108 @@
+"""Are huge pages counted as what they are, foreseen, and not missed where RSS misses them?"""
+
+HUGE = 2 << 20
+
+
+def judge(evidence, checks):
+    if evidence.has("never.ft"):
+        judge_transparent(evidence, checks)
+    else:
+        checks.skip("transparent huge pages: not in this kernel")
+    judge_pool(evidence, checks, "hugetlb-2m", HUGE, 64 << 20)
+    if evidence.has("hugetlb-1g.ft"):
+        judge_pool(evidence, checks, "hugetlb-1g", 1 << 30, 1 << 30)
+    else:
+        checks.skip("a pool of 1 GiB: not reserved at this boot")
+    if evidence.has("fragmented.ft"):
+        judge_fragmented(evidence, checks)
+
+
+def blocks(evidence, name, order):
+    rows = evidence.rows(f"{name}.ft", "select count(*) as n from page_alloc where migratetype = 1 "
+                         f"and context <> 'other' and order_ = {order}")
+    return rows[0]["n"]
+
+
+def sound(evidence, checks, name):
+    checks.equal(f"{name}: record ends with the JVM's status", evidence.status(name), 0)
+    status, out, err = evidence.run("check", evidence.path(f"{name}.ft"))
+    checks.that(f"{name}: check finds nothing wrong", status == 0,
+                "; ".join((out + err).splitlines()[-4:]))
+
+
+def in_smaps(evidence, name, key):
+    rows = evidence.rows(f"{name}.ft", "select value from snapshot where source = 'smaps' and "
+                         f"moment = 'end' and value like '{key}:%'")
+    return sum(int(row["value"].split()[1]) * 1024 for row in rows)
+
+
+def judge_transparent(evidence, checks):
+    for name in ("never", "always", "madvise", "advised", "mthp"):
+        if not evidence.has(f"{name}.ft"):
+            checks.skip("pages of other sizes: come with Linux 6.8")
+            continue
+        sound(evidence, checks, name)
+        huge = evidence.ask("report", evidence.path(f"{name}.ft"))["faults"]["huge"]
+        made = evidence.change(f"{name}.before", f"{name}.after")["thp_fault_alloc"]
+        recorded = blocks(evidence, name, 9)
+        checks.that(f"{name}: no more huge faults are recorded than the kernel made",
+                    recorded <= made, f"{recorded} recorded, {made} made")
+        if name in ("never", "madvise", "mthp"):
+            checks.equal(f"{name}: no huge page", recorded, 0)
+        else:
+            checks.that(f"{name}: the heap is in huge pages", recorded >= 30, f"{recorded}")
+            mapped = in_smaps(evidence, name, "AnonHugePages")
+            checks.that(f"{name}: what smaps shows huge was recorded as huge",
+                        mapped <= recorded * HUGE, f"{mapped >> 20} MiB, {recorded} faults")
+        checks.figure(f"{name}: {recorded} of order 9 recorded ({huge} huge faults), {made} made")
+    predict(evidence, checks, "always", ["--set", "thp=always"])
+    predict(evidence, checks, "advised",
+            ["--set", "thp=madvise", "--jvm", "-XX:+UseTransparentHugePages"])
+    if evidence.has("mthp.ft"):
+        predict(evidence, checks, "mthp", ["--set", "thp=madvise", "--set", "thp.64kB=always"], 4)
+
+
+def predict(evidence, checks, name, change, order=9):
+    answer = evidence.ask("replay", evidence.path("never.ft"), *change)
+    figures = answer["figures"]
+    found = figures.get(f"order_{order}")
+    if not checks.that(f"{name}: blocks of order {order} are predicted", found, sorted(figures)):
+        return
+    real = blocks(evidence, name, order)
+    # Threads of a start run in another order each time, and with them lie a few blocks elsewhere.
+    checks.near(f"{name}: blocks of order {order}, predicted and real", found["predicted"], real,
+                0.04, 2)
+
+
+def judge_pool(evidence, checks, name, page, least):
+    if not evidence.has(f"{name}.ft"):
+        checks.that(f"{name} was recorded", False, "no recording")
+        return
+    sound(evidence, checks, name)
+    pooled = in_smaps(evidence, name, "Private_Hugetlb") + in_smaps(evidence, name,
+                                                                    "Shared_Hugetlb")
+    checks.that(f"{name}: the heap is in the pool", pooled >= least, f"{pooled >> 20} MiB")
+    shown = evidence.ask("map", evidence.path(f"{name}.ft"))
+    heap = next(part for part in shown["subsystems"] if part["name"] == "Java heap")
+    checks.that(f"{name}: map counts the pool's pages, which RSS does not",
+                (heap["resident_bytes"] or 0) >= least, heap["resident_bytes"])
+    checks.that(f"{name}: and as huge", (heap["huge_bytes"] or 0) >= least, heap["huge_bytes"])
+    faults = evidence.rows(f"{name}.ft", "select count(*) as n from fault where subsystem = "
+                           "'Java heap'")[0]["n"]
+    checks.within(f"{name}: one fault for each page of the heap", faults, 1,
+                  2 * (least // page) + 8)
+    checks.figure(f"{name}: {pooled >> 20} MiB in the pool, {faults} faults on the heap")
+
+
+def judge_fragmented(evidence, checks):
+    sound(evidence, checks, "fragmented")
+    change = evidence.change("fragmented.before", "fragmented.after")
+    recorded = blocks(evidence, "fragmented", 9)
+    checks.that("fragmented: huge pages were refused", change["thp_fault_fallback"] > 0, change)
+    checks.that("fragmented: no more are recorded than were had",
+                recorded <= change["thp_fault_alloc"], f"{recorded}, {change['thp_fault_alloc']}")
+    small = blocks(evidence, "fragmented", 0)
+    whole = blocks(evidence, "always", 0) if evidence.has("always.ft") else 0
+    checks.that("fragmented: small pages took their place", small > whole,
+                f"{small} of order 0, {whole} unfragmented")
+    checks.figure(f"fragmented: {recorded} huge faults, {change['thp_fault_fallback']} refused")
