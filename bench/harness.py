@@ -13,7 +13,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "bench"
-FIRSTTOUCH = ROOT / "build" / "release" / "bin" / "firsttouch"
+FIRSTTOUCH = pathlib.Path(os.environ.get("FIRSTTOUCH",
+                                         ROOT / "build" / "release" / "bin" / "firsttouch"))
 
 
 class Skip(Exception):

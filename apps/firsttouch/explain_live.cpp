@@ -114,6 +114,10 @@ class LiveAddress {
                             {"guard", page.guard},
                             {"exclusive", page.exclusive},
                             {"frame", page.frame}};
+    if (page.swapped) {
+      answer_.json["page"]["swap_area"] = page.swap_type;
+      answer_.json["page"]["swap_slot"] = page.swap_offset;
+    }
     if (page.present && scan->scans()) {
       answer_.text += fmt::format("page size    {}\n", around.huge ? "2 MiB: one pmd entry maps it"
                                                                    : "4 KiB: a pte entry maps it");

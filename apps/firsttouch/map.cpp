@@ -30,6 +30,7 @@ struct MapArguments {
   std::string format = "table";
   std::string output;
   bool regions = false;
+  bool ask_jvm = false;
 };
 
 Result<report::model::MemoryMap> take(const MapArguments& arguments) {
@@ -39,7 +40,8 @@ Result<report::model::MemoryMap> take(const MapArguments& arguments) {
     if (arguments.pid != 0) options.pid = arguments.pid;
     return analysis::recorded_map(*reader, options);
   }
-  analysis::LiveMap live = FT_TRY(analysis::LiveMap::open(arguments.pid));
+  analysis::LiveMap live = FT_TRY(
+      analysis::LiveMap::open(arguments.pid, {.read_memory = true, .ask_jvm = arguments.ask_jvm}));
   report::model::MemoryMap map = FT_TRY(live.take(analysis::MapDetail::Full));
   const host::HostFiles files;
   const auto who = FT_TRY(host::identify_process(files, arguments.pid));
@@ -105,6 +107,9 @@ void add_map(CLI::App& app, Outcome& outcome) {
       ->check(CLI::IsMember(names))
       ->type_name("NAME");
   command->add_flag("--regions", arguments->regions, "Every region, not the subsystems alone");
+  command->add_flag("--ask-jvm", arguments->ask_jvm,
+                    "Ask the running JVM for its own account too, which costs it memory: how much "
+                    "is told");
   command->add_option("--format", arguments->format, "table, json or csv")
       ->check(CLI::IsMember({"table", "json", "csv"}))
       ->capture_default_str();
@@ -113,6 +118,11 @@ void add_map(CLI::App& app, Outcome& outcome) {
   command->callback([arguments, &outcome] {
     if (arguments->file.empty() && arguments->pid == 0) {
       report_failure(outcome, {"map", "of which process?", "map -p PID, or map FILE"}, kExitUsage);
+      return;
+    }
+    if (!arguments->file.empty() && arguments->ask_jvm) {
+      report_failure(outcome, {"map", "a recording cannot be asked", "leave out --ask-jvm"},
+                     kExitUsage);
       return;
     }
     if (auto done = run(*arguments); !done) report_failure(outcome, done.error());

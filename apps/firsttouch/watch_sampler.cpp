@@ -83,7 +83,8 @@ void WatchSampler::read_dear_parts(Reading reading) {
   }
   if (map_error) note_missing("process.subsystems", map_error->message());
   note_missing("process.subsystems.faults_per_second",
-               "the kernel counts faults by process, not by address; record -p sees each");
+               "the kernel counts faults by process, not by address: new pages are those that came "
+               "into memory between two looks; record -p sees each fault");
 }
 
 Result<report::model::SubsystemsView> WatchSampler::read_subsystems() {

@@ -11,7 +11,7 @@ _firsttouch_options() {
     "import strace") echo "-o --output --strict -h --help" ;;
     check | validate) echo "--format --most -h --help" ;;
     replay) echo "--machine --set --jvm --sweep --core --format -o --output -h --help" ;;
-    map) echo "-p --pid --at --regions --sort --subsystem --format -o --output -h --help" ;;
+    map) echo "-p --pid --at --regions --ask-jvm --sort --subsystem --format -o --output -h --help" ;;
     explain) echo "--entry --level --kernel -p --pid --format -h --help" ;;
     watch) echo "-p --pid -i --interval -n --count --once --plain --csv --json -o --output -h --help" ;;
     query | doctor) echo "--format -h --help" ;;
@@ -28,7 +28,7 @@ _firsttouch_values() {
     "record --snapshots") echo "light full" ;;
     "record --duration" | "record --ring-size" | "report --top" | "check --most" | "validate --most" | "explain --entry") echo "any" ;;
     "replay --set") echo "thp= thp.64kB= thp.2048kB= thp.zero_page= thp.defrag= kernel= populate=heap hugetlb.heap=2M hugetlb.heap=1G hugetlb.2M= hugetlb.1G= numa.policy= numa.threads=together numa.threads=spread fragmented= cgroup.limit= memory= swap= swap.compression= swappiness=" ;;
-    "replay --jvm") echo "-Xms -XX:+UseTransparentHugePages -XX:+AlwaysPreTouch" ;;
+    "replay --jvm") echo "-Xms -XX:+UseTransparentHugePages -XX:+UseLargePages -XX:+AlwaysPreTouch" ;;
     "replay --machine") echo "list host document cascade-lake-2s sapphire-rapids-2s milan-2s-nps4 genoa-2s" ;;
     "replay --sweep" | "replay --core") echo "any" ;;
     "map -p" | "map --pid") echo "pid" ;;

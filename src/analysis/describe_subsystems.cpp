@@ -26,6 +26,7 @@ struct Gathered {
   CallShare calls;
   Bytes resident = 0;
   Bytes huge = 0;
+  Bytes swapped = 0;
   Bytes resident_by_faults = 0;
   std::map<std::string, Detail> details;
 };
@@ -42,6 +43,7 @@ void add_owner(const Passes& passes, OwnerId id, Table& table) {
   to.row.committed_bytes += memory.committed;
   to.resident += memory.resident;
   to.huge += memory.huge;
+  to.swapped += memory.swapped;
   to.resident_by_faults += passes.residency.resident_bytes_of(id);
   to.faults.count += faults.count;
   to.faults.ns += faults.ns;
@@ -93,6 +95,7 @@ void fill_resident(const Passes& passes, PageGroup group, Gathered& from) {
   }
   row.resident_end_bytes = from.resident;
   row.huge_bytes = from.huge;
+  row.swapped_end_bytes = from.swapped;
   row.resident_evidence = "smaps at the end";
   if (!faults) return;
   // What the kernel counts at the end, plus how much higher the faults once stood.

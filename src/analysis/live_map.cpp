@@ -7,12 +7,16 @@
 #include <optional>
 #include <vector>
 
+#include "analysis/arrivals.h"
 #include "analysis/map_builder.h"
+#include "attribution/live/jvm_answer.h"
 #include "attribution/live/live_owners.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "host/content_sample.h"
+#include "host/folio_scan.h"
 #include "host/numa_maps.h"
 #include "host/page_scan.h"
 #include "host/process_memory.h"
@@ -28,6 +32,8 @@ namespace model = report::model;
 // Without PAGEMAP_SCAN the walk reads eight bytes for each page, mapped or not: of mappings larger
 // than this the figures that need it stay unknown.
 constexpr std::uint64_t kLargestReadByWords = 64 * kGiB;
+// Less in huge pages than this is not worth a look at what they hold.
+constexpr std::uint64_t kWorthMeasuring = 64 * kMiB;
 // Addresses of programs; the kernel's own [vsyscall] lies above.
 constexpr std::uint64_t kUserEnd = std::uint64_t{1} << 56U;
 
@@ -59,8 +65,12 @@ struct LiveMap::State {
   host::ProcessIdentity who;
   attribution::LiveOwners owners;
   host::PageScan scan;
+  Result<host::FolioScan> folios;
+  Arrivals arrivals;  // between quick looks
+  host::HugePageSample huge_sample;
   std::optional<std::uint32_t> only_node;
   std::string command;
+  std::optional<attribution::JvmAnswer> answer;  // of the last look
 
   std::string path(std::string_view name) const {
     return files.path(fmt::format("/proc/{}/{}", who.pid, name));
@@ -103,6 +113,7 @@ struct LiveMap::State {
     MapBuilder builder(areas, owners.pieces(), owners.owners());
     builder.set_walk(MapBuilder::Walk::Scan);
     FT_TRY_VOID(walk(areas, {}, builder));
+    if (const auto arrived = arrivals.end_walk()) builder.on_arrived(*arrived);
     if (only_node) builder.set_only_node(*only_node);
     builder.finish(map, RegionsWanted::No);
     describe(map);
@@ -112,7 +123,22 @@ struct LiveMap::State {
     return map;
   }
 
+  // Before anything is measured: the answer costs memory, which belongs on the map.
+  Result<void> ask() {
+    const std::string text = FT_TRY(read("maps"));
+    const std::vector<host::Vma> areas = FT_TRY(host::parse_maps(text, path("maps")));
+    owners.assign(areas);
+    if (!owners.is_jvm()) {
+      return fail(fmt::format("asking the JVM {}", who.pid), "it is no HotSpot JVM",
+                  "leave out --ask-jvm");
+    }
+    answer = FT_TRY(attribution::ask_for_memory(files, who, owners.hotspot()));
+    owners.set_answer(*answer);
+    return {};
+  }
+
   Result<model::MemoryMap> full(RegionsWanted wanted) {
+    if (options.ask_jvm) FT_TRY_VOID(ask());
     model::MemoryMap map = start();
     Rollup rollup;
     const host::ProcessMemory before = FT_TRY(sight());
@@ -136,7 +162,12 @@ struct LiveMap::State {
     MapBuilder builder(areas, owners.pieces(), owners.owners());
     builder.set_counters(entries);
     builder.set_walk(scan.scans() ? MapBuilder::Walk::Scan : MapBuilder::Walk::Words);
-    FT_TRY_VOID(walk(areas, entries, builder));
+    FT_TRY_VOID(walk(areas, entries, builder, Folios::Wanted));
+    if (scan.scans()) (void)arrivals.end_walk();
+    if (!folios || !scan.scans()) {
+      map.missing.push_back(
+          {"folios", folios ? "the kernel has no PAGEMAP_SCAN (6.7)" : folios.error().message()});
+    }
     std::vector<host::NumaArea> nodes;
     if (only_node) {
       builder.set_only_node(*only_node);
@@ -148,6 +179,8 @@ struct LiveMap::State {
     }
     builder.finish(map, wanted);
     describe(map);
+    if (answer) describe_answer(map);
+    look_inside(map);
     reconcile(rollup, map);
     return map;
   }
@@ -160,9 +193,30 @@ struct LiveMap::State {
     return map;
   }
 
+  // What is mapped by a PMD entry is a folio of 2 MiB without looking at its frames. Where the
+  // frames may not be looked at, folios are not told, and why is kept.
+  void look_at_folios(const host::PageRun& run, MapBuilder& builder) {
+    if (!run.resident() || !folios) return;
+    if (run.huge) return builder.on_folios(run.range, host::kFolioOrders - 1);
+    auto walked = folios->walk(
+        run.range, [&](AddressRange part, unsigned order) { builder.on_folios(part, order); });
+    if (!walked) {
+      builder.forget_folios();
+      folios = std::unexpected(std::move(walked).error());
+    }
+  }
+
+  enum class Folios : std::uint8_t { No, Wanted };
   Result<void> walk(std::span<const host::Vma> areas, std::span<const host::SmapsEntry> entries,
-                    MapBuilder& builder) {
-    const auto visit = [&](const host::PageRun& run) { builder.on_run(run); };
+                    MapBuilder& builder, Folios wanted = Folios::No) {
+    const bool with_folios = wanted == Folios::Wanted && scan.scans();
+    huge_sample = {};
+    const auto visit = [&](const host::PageRun& run) {
+      builder.on_run(run);
+      if (run.resident()) arrivals.on_resident(run.range);
+      if (with_folios && run.huge && !run.file) huge_sample.add(run.range);
+      if (with_folios) look_at_folios(run, builder);
+    };
     if (areas.empty()) return {};
     if (scan.scans()) {
       auto walked = scan.walk({areas.front().range.start, areas.back().range.end}, visit);
@@ -197,6 +251,34 @@ struct LiveMap::State {
       map.missing.push_back({"tables",
                              "the kernel has no PAGEMAP_SCAN (6.7), and a mapping is too "
                              "large to read its pages one by one"});
+    }
+  }
+
+  void describe_answer(model::MemoryMap& map) const {
+    map.asked = model::JvmAsked{.commands = answer->commands,
+                                .nmt_reserved = {},
+                                .nmt_committed = {},
+                                .resident_before = answer->resident_before,
+                                .resident_after = answer->resident_after,
+                                .threads_before = answer->threads_before,
+                                .threads_after = answer->threads_after};
+    if (answer->nmt) {
+      map.asked->nmt_reserved = answer->nmt->total_reserved;
+      map.asked->nmt_committed = answer->nmt->total_committed;
+    }
+    map.notes.insert(map.notes.end(), answer->notes.begin(), answer->notes.end());
+  }
+
+  // What only a look at contents tells: malloc's lists, and huge pages full of zeroes.
+  void look_inside(model::MemoryMap& map) {
+    if (!options.read_memory) return;
+    if (const auto use = owners.c_heap_use()) {
+      map.c_heap_used = use->used;
+      map.c_heap_arenas = use->arenas - 1;
+    }
+    if (map.total.huge.value_or(0) < kWorthMeasuring) return;
+    if (const auto share = huge_sample.used_share(who.pid)) {
+      map.huge_used = static_cast<std::uint64_t>(*share * static_cast<double>(*map.total.huge));
     }
   }
 
@@ -272,8 +354,12 @@ Result<LiveMap> LiveMap::open(pid_t pid, const LiveMapOptions& options,
             .who = who,
             .owners = attribution::LiveOwners::make(pid, files, reading),
             .scan = std::move(*scan),
+            .folios = host::FolioScan::open(pid, files),
+            .arrivals = {},
+            .huge_sample = {},
             .only_node = {},
-            .command = files.text(fmt::format("/proc/{}/comm", pid)).value_or("")});
+            .command = files.text(fmt::format("/proc/{}/comm", pid)).value_or(""),
+            .answer = {}});
   const auto online = files.text("/sys/devices/system/node/online");
   if (online && host::count_of_list(*online) == 1) {
     state->only_node = parse_integer<std::uint32_t>(*online);

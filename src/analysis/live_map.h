@@ -26,6 +26,8 @@ enum class MapDetail : std::uint8_t {
 
 struct LiveMapOptions {
   bool read_memory = true;  // the JVM's own data and malloc's; false: by /proc and shape alone
+  // Each full look asks the JVM for its own account, which costs it memory.
+  bool ask_jvm = false;
 };
 
 class LiveMap {
@@ -38,7 +40,8 @@ class LiveMap {
   LiveMap& operator=(LiveMap&&) noexcept;
   ~LiveMap();
 
-  // Fails where the process has ended meanwhile (what: "process N", why: "has ended").
+  // Fails where the process has ended meanwhile (what: "process N", why: "has ended"), and where
+  // the JVM was to be asked and does not answer.
   Result<report::model::MemoryMap> take(MapDetail detail);
 
  private:

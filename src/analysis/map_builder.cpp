@@ -43,12 +43,20 @@ void add_figures(model::MapFigures& whole, const model::MapFigures& part, bool f
   add_known(whole.pss, part.pss, first);
   add_known(whole.tables, part.tables, first);
   add_known(whole.faults, part.faults, first);
+  add_known(whole.arrived, part.arrived, first);
   for (const model::NodeBytes& node : part.nodes) {
     auto found = std::ranges::lower_bound(whole.nodes, node.node, {}, &model::NodeBytes::node);
     if (found == whole.nodes.end() || found->node != node.node) {
       found = whole.nodes.insert(found, {node.node, 0});
     }
     found->bytes += node.bytes;
+  }
+  for (const model::FolioBytes& folio : part.folios) {
+    auto found = std::ranges::lower_bound(whole.folios, folio.size, {}, &model::FolioBytes::size);
+    if (found == whole.folios.end() || found->size != folio.size) {
+      found = whole.folios.insert(found, {folio.size, 0});
+    }
+    found->bytes += folio.bytes;
   }
 }
 
@@ -90,6 +98,30 @@ void MapBuilder::on_run(const host::PageRun& run) {
     if (!part.empty()) add_part(run, part);
     if (pieces_[at_].range.end >= run.range.end) break;
   }
+}
+
+void MapBuilder::on_folios(AddressRange range, unsigned order) {
+  while (folios_at_ < pieces_.size() && pieces_[folios_at_].range.end <= range.start) ++folios_at_;
+  for (; folios_at_ < pieces_.size() && pieces_[folios_at_].range.start < range.end; ++folios_at_) {
+    walked_[folios_at_].folios.at(order) += pieces_[folios_at_].range.intersection(range).size();
+    if (pieces_[folios_at_].range.end >= range.end) break;
+  }
+}
+
+void MapBuilder::on_arrived(std::span<const AddressRange> ranges) {
+  arrivals_known_ = true;
+  std::size_t at = 0;
+  for (const AddressRange range : ranges) {
+    while (at < pieces_.size() && pieces_[at].range.end <= range.start) ++at;
+    for (; at < pieces_.size() && pieces_[at].range.start < range.end; ++at) {
+      walked_[at].arrived += pieces_[at].range.intersection(range).size();
+      if (pieces_[at].range.end >= range.end) break;
+    }
+  }
+}
+
+void MapBuilder::forget_folios() {
+  for (Walked& walked : walked_) walked.folios.fill(0);
 }
 
 void MapBuilder::add_part(const host::PageRun& run, AddressRange part) {
@@ -231,6 +263,11 @@ std::vector<model::MapFigures> MapBuilder::figures_of(std::size_t first, std::si
       figures.swapped = walked.swapped;
       figures.tables = walked.tables;
       if (!too_many_file_runs_) figures.mapped_again = walked.again;
+    }
+    if (arrivals_known_) figures.arrived = walked.arrived;
+    for (std::size_t order = 0; order < walked.folios.size(); ++order) {
+      if (walked.folios[order] == 0) continue;
+      figures.folios.push_back({kPageSize << order, walked.folios[order]});
     }
   }
   if (!counters_.empty()) add_counters(first, last, all);

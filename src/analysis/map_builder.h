@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "attribution/live/live_owners.h"
+#include "host/folio_scan.h"
 #include "host/maps.h"
 #include "host/numa_maps.h"
 #include "host/page_scan.h"
@@ -31,6 +32,14 @@ class MapBuilder {
 
   // Runs in the order of addresses.
   void on_run(const host::PageRun& run);
+
+  // What is resident and was not at the look before, in the order of addresses.
+  void on_arrived(std::span<const AddressRange> ranges);
+
+  // Parts of resident pages in folios of one order, in the order of addresses.
+  void on_folios(AddressRange range, unsigned order);
+  // They turned out not to be told.
+  void forget_folios();
 
   // Whether the walk tells huge pages and leaves out the zero page, and whether it came at all.
   enum class Walk : std::uint8_t { None, Words, Scan };
@@ -53,6 +62,8 @@ class MapBuilder {
     std::uint64_t huge = 0;
     std::uint64_t tables = 0;
     std::uint64_t again = 0;
+    std::uint64_t arrived = 0;
+    std::array<std::uint64_t, host::kFolioOrders> folios{};  // by order
   };
   // A run of a file's pages in a mapping whose part of the file another one maps too.
   struct FileRun {
@@ -82,7 +93,9 @@ class MapBuilder {
   Walk walk_ = Walk::None;
 
   std::vector<Walked> walked_;
-  std::size_t at_ = 0;  // the piece of the last run
+  bool arrivals_known_ = false;
+  std::size_t at_ = 0;         // the piece of the last run
+  std::size_t folios_at_ = 0;  // and of the last folios
   // The last tables counted, by the address they begin at; ~0: none yet.
   std::array<std::uint64_t, 3> last_table_{~std::uint64_t{0}, ~std::uint64_t{0}, ~std::uint64_t{0}};
   std::vector<std::size_t> repeated_;  // by area: number of its file, 0: mapped once

@@ -185,5 +185,36 @@ TEST(MapFigures, WhatIsUnknownOfAPartIsUnknownOfTheSum) {
   EXPECT_EQ(whole.resident, std::nullopt);
 }
 
+TEST(MapBuilder, FoliosAndArrivalsGoToTheirOwners) {
+  const std::vector<host::Vma> areas = {area(0x100000, 0x200000)};
+  const std::vector<OwnedPiece> pieces = {{{0x100000, 0x180000}, 0, 1},
+                                          {{0x180000, 0x200000}, 0, 2}};
+  MapBuilder builder(areas, pieces, kOwners);
+  builder.set_walk(MapBuilder::Walk::Scan);
+  builder.on_run(run(0x170000, 0x190000));
+  builder.on_folios({0x170000, 0x178000}, 0);
+  builder.on_folios({0x178000, 0x188000}, 4);
+  builder.on_folios({0x188000, 0x190000}, 0);
+  builder.on_arrived(std::vector<AddressRange>{{0x17f000, 0x182000}, {0x18f000, 0x190000}});
+  model::MemoryMap map;
+  builder.finish(map, RegionsWanted::No);
+  const model::MapFigures& heap = row(map, Subsystem::JavaHeap).figures;
+  ASSERT_EQ(heap.folios.size(), 2U);
+  EXPECT_EQ(heap.folios[0].bytes, 0x8000U);
+  EXPECT_EQ(heap.folios[1].size, 0x10000U);
+  EXPECT_EQ(heap.folios[1].bytes, 0x8000U);
+  EXPECT_EQ(heap.arrived, 0x1000U);
+  EXPECT_EQ(row(map, Subsystem::CHeap).figures.arrived, 0x3000U);
+  EXPECT_EQ(map.total.folios[0].bytes + map.total.folios[1].bytes, 0x20000U);
+
+  MapBuilder none(areas, pieces, kOwners);
+  none.set_walk(MapBuilder::Walk::Scan);
+  none.on_folios({0x170000, 0x178000}, 0);
+  none.forget_folios();
+  none.finish(map, RegionsWanted::No);
+  EXPECT_TRUE(map.total.folios.empty());
+  EXPECT_FALSE(map.total.arrived);
+}
+
 }  // namespace
 }  // namespace ft::analysis

@@ -67,15 +67,21 @@ void add_smaps(MemoryAtEnd& memory, const Subject& subject,
     const std::uint64_t huge = area.counters.anon_huge_pages + area.counters.shmem_pmd_mapped +
                                area.counters.file_pmd_mapped + area.counters.shared_hugetlb +
                                area.counters.private_hugetlb;
-    if (resident == 0 || area.vma.range.empty()) continue;
+    const std::uint64_t swapped = area.counters.swap;
+    if ((resident == 0 && swapped == 0) || area.vma.range.empty()) continue;
     const std::vector<Part> parts = parts_of(area.vma.range, regions, residency);
     if (parts.size() > 1) memory.shared_out += resident;
     const auto resident_shares = share_out(resident, parts);
+    // Which of its pages are in swap is not recorded: by size.
+    std::vector<std::uint64_t> sizes;
+    for (const Part& part : parts) sizes.push_back(part.bytes);
+    const auto swapped_shares = shared_by_weight(swapped, sizes, kPageSize);
     const auto huge_shares = shared_by_weight(huge, resident_shares, kPageSize);
     for (std::size_t i = 0; i < parts.size(); ++i) {
       OwnerMemory& owner = memory.by_owner[parts[i].owner];
       owner.resident += resident_shares[i];
       owner.huge += huge_shares[i];
+      owner.swapped += swapped_shares[i];
     }
   }
 }

@@ -17,6 +17,7 @@ struct OwnerMemory {
   std::uint64_t committed = 0;
   std::uint64_t resident = 0;
   std::uint64_t huge = 0;
+  std::uint64_t swapped = 0;  // by the kernel's figures alone
 };
 
 enum class ResidentSource : std::uint8_t {

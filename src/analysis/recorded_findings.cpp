@@ -28,10 +28,18 @@ void add_heap(const Report& report, std::span<const std::string> words, FindingF
   const Subsystem* heap = subsystem_named(report, "Java heap");
   if (!heap) return;
   facts.heap_resident = heap->resident_end_bytes;
+  facts.heap_swapped = heap->swapped_end_bytes;
   facts.heap_reserved = heap_maximum_given(words);
   // ZGC reserves many times the heap's maximum.
   const bool zgc = std::ranges::find(words, "-XX:+UseZGC") != words.end();
   if (!facts.heap_reserved && !zgc) facts.heap_reserved = heap->reserved_bytes;
+}
+
+// Where there is one node, all is on it. Which CPUs are of which node is not recorded.
+void add_nodes(const event::Trace& trace, FindingFacts& facts) {
+  if (meta_number(trace, "host.nodes") != 1 || !facts.heap_resident) return;
+  facts.heap_by_node = {{{0, *facts.heap_resident}}};
+  facts.cpu_nodes = {{0}};
 }
 
 void add_stacks(const Report& report, FindingFacts& facts) {
@@ -64,6 +72,7 @@ FindingFacts recorded_facts(const Report& report, const Subject& subject,
   }
   if (subject.status) facts.threads = subject.status->threads;
   add_heap(report, report.target.command, facts);
+  add_nodes(trace, facts);
   add_stacks(report, facts);
   add_group(trace, facts);
   if (const Subsystem* c_heap = subsystem_named(report, "C heap")) {

@@ -51,6 +51,9 @@ TEST(RecordedFacts, TakesWhatARecordingHolds) {
   EXPECT_EQ(*facts.cgroup_limit, 2 * kGiB);
   EXPECT_FALSE(facts.heap_swapped);
   EXPECT_FALSE(facts.jvm_words);
+  Report swapped = a_report();
+  swapped.subsystems[0].swapped_end_bytes = 3 * kMiB;
+  EXPECT_EQ(recorded_facts(swapped, subject, a_trace()).heap_swapped, 3 * kMiB);
 }
 
 TEST(RecordedFacts, NothingFromAnEmptyRecording) {

@@ -180,8 +180,10 @@ std::string_view name_of(Evidence evidence) {
       return "C library data";
     case Evidence::Elimination:
       return "elimination";
-    case Evidence::Asked:
-      return "asked the JVM";
+    case Evidence::Nmt:
+      return "nmt";
+    case Evidence::SystemMap:
+      return "System.map";
   }
   return "none";
 }

@@ -32,7 +32,8 @@ enum class Evidence : std::uint8_t {
   JvmData,      // the JVM's own data, read in its memory
   LibcData,     // the C library's own data: malloc's headers, the threads' list
   Elimination,  // the JVM mapped it, and it is none of what is known
-  Asked,        // the JVM said so when it was asked
+  Nmt,          // the JVM was asked: native memory tracking
+  SystemMap,    // the JVM was asked: its names for the kernel's mappings
 };
 
 std::string_view name_of(Evidence evidence);

@@ -94,6 +94,8 @@ Result<void> parse_line(const LineReader& at, std::string_view key, std::string_
     }
   } else if (key == "CapEff") {
     status.effective_caps = FT_TRY(take_field<std::uint64_t>(at, value, 16));
+  } else if (key == "SigCgt") {
+    status.caught_signals = FT_TRY(take_field<std::uint64_t>(at, value, 16));
   } else if (key == "Cpus_allowed_list") {
     status.cpus_allowed.assign(trim(value));
   } else if (key == "Mems_allowed_list") {

@@ -44,6 +44,7 @@ struct ProcessStatus {
   std::optional<std::uint64_t> no_new_privs;    // 1 or 0
   std::optional<std::uint64_t> seccomp;         // 0 off, 1 strict, 2 filter
   std::optional<std::uint64_t> effective_caps;  // bit per capability
+  std::optional<std::uint64_t> caught_signals;  // bit N-1 per signal N
   std::optional<std::uint64_t> voluntary_switches;
   std::optional<std::uint64_t> involuntary_switches;
   std::string cpus_allowed;  // "0-1"

@@ -41,6 +41,7 @@ class MemoryReader {
     read_version();
     read_flags();
     read_collector();
+    result_.attach_disabled = is_set("DisableAttachMechanism");
     read_heap();
     read_code_cache();
     read_classes();
@@ -101,9 +102,14 @@ class MemoryReader {
     const auto count = fixed("JVMFlag", "numFlags");
     const auto stride = structs_.size_of("JVMFlag");
     if (!first || !count || !stride || *count > 10'000) return;
-    static const std::set<std::string, std::less<>> kWanted = {
-        "UseG1GC",         "UseZGC",       "UseParallelGC",           "UseSerialGC",
-        "UseShenandoahGC", "UseEpsilonGC", "CompressedClassSpaceSize"};
+    static const std::set<std::string, std::less<>> kWanted = {"UseG1GC",
+                                                               "UseZGC",
+                                                               "UseParallelGC",
+                                                               "UseSerialGC",
+                                                               "UseShenandoahGC",
+                                                               "UseEpsilonGC",
+                                                               "CompressedClassSpaceSize",
+                                                               "DisableAttachMechanism"};
     for (Word i = 0; i < *count && flags_.size() < kWanted.size(); ++i) {
       const Word flag = *first + i * *stride;
       const auto name_at = field(flag, "JVMFlag", "_name");

@@ -35,6 +35,7 @@ struct HotSpotMemory {
   std::string collector;  // "G1", "Z", "Parallel", "Serial", "Shenandoah", "Epsilon"; or empty
   std::vector<HotSpotRange> ranges;    // later ones lie over earlier ones
   std::vector<HotSpotThread> threads;  // Java threads, the JVM's own compilers included
+  bool attach_disabled = false;        // -XX:+DisableAttachMechanism: it answers nobody
   // Part of what should be there could not be read: a JVM that starts or ends, pages in swap.
   bool complete = true;
 };

@@ -32,6 +32,14 @@ void add_heap(const MemoryMap& map, std::span<const std::string> words, FindingF
   for (const auto& node : heap->nodes) (*facts.heap_by_node)[node.node] = node.bytes;
 }
 
+// What native memory tracking does not count.
+void add_outside(const MemoryMap& map, FindingFacts& facts) {
+  for (const std::string_view name : {"Libraries", "Module image", "Other files", "Unknown"}) {
+    const MapFigures* part = figures_of(map, name);
+    if (part && part->once()) facts.outside_nmt[std::string(name)] = *part->once();
+  }
+}
+
 void add_stacks(const MemoryMap& map, FindingFacts& facts) {
   std::optional<std::uint64_t> huge;
   for (const std::string_view name : {"Java thread stacks", "JVM thread stacks", "Thread stacks"}) {
@@ -59,6 +67,11 @@ void add_facts(const MemoryMap& map, std::span<const std::string> words, Finding
   if (map.total.resident) facts.resident = map.total.once();
   if (map.areas != 0) facts.map_count = map.areas;
   if (map.total.huge) facts.huge = map.total.huge;
+  facts.huge_used = map.huge_used;
+  facts.c_heap_used = map.c_heap_used;
+  facts.c_heap_arenas = map.c_heap_arenas;
+  if (map.asked) facts.nmt_committed = map.asked->nmt_committed;
+  add_outside(map, facts);
   add_heap(map, words, facts);
   add_stacks(map, facts);
   if (const MapFigures* c_heap = figures_of(map, "C heap")) facts.c_heap_resident = c_heap->once();

@@ -15,6 +15,7 @@ report::model::SubsystemsView subsystems_of(const report::model::MemoryMap& map)
     row.committed = figures.committed;
     row.huge = figures.huge;
     row.swapped = figures.swapped;
+    row.arrived = figures.arrived;
     view.rows.push_back(std::move(row));
   }
   view.evidence = map.jvm;

@@ -218,6 +218,9 @@ SubsystemsView WatchModel::subsystems_view(const WatchLook& look) const {
       const auto seconds = seconds_between(last->at, look.subsystems.at);
       const std::int64_t grown = difference(row.resident, resident_of(row_named(last, row.name)));
       if (seconds) row.growth_per_second = static_cast<double>(grown) / *seconds;
+      if (seconds && row.arrived) {
+        row.new_pages_per_second = static_cast<double>(*row.arrived >> kPageShift) / *seconds;
+      }
     }
     if (first) row.since_start = difference(row.resident, resident_of(row_named(first, row.name)));
   }

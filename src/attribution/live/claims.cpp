@@ -109,7 +109,8 @@ void claim_stacks(std::span<const host::Vma> areas, const jvm::HotSpotMemory& jv
   }
 }
 
-void claim_malloc(std::span<const host::Vma> areas, const jvm::ReadMemory& memory, Claims& claims) {
+std::set<std::uint64_t> claim_malloc(std::span<const host::Vma> areas,
+                                     const jvm::ReadMemory& memory, Claims& claims) {
   std::unordered_map<std::uint64_t, std::size_t> numbers;  // of arenas
   for (const host::Vma& area : areas) {
     if (!is_plain_data(area)) continue;
@@ -136,13 +137,13 @@ void claim_malloc(std::span<const host::Vma> areas, const jvm::ReadMemory& memor
         const auto size = mmapped_chunk_at(at, part.end - at, memory);
         if (size && chunks_reach(at, part.end, memory)) {
           claims.assign({at, part.end},
-                        {{Subsystem::CHeap, Evidence::LibcData, "large block"}, false});
+                        {{Subsystem::CHeap, Evidence::LibcData, std::string(kLargeBlock)}, false});
           break;
         }
         first = false;
         if (size && at == part.start) {
           claims.assign(AddressRange::of_size(at, *size),
-                        {{Subsystem::CHeap, Evidence::LibcData, "large block"}, false});
+                        {{Subsystem::CHeap, Evidence::LibcData, std::string(kLargeBlock)}, false});
           part.start = at += *size;
           first = true;
           continue;
@@ -151,6 +152,9 @@ void claim_malloc(std::span<const host::Vma> areas, const jvm::ReadMemory& memor
       }
     }
   }
+  std::set<std::uint64_t> arenas;
+  for (const auto& [arena, number] : numbers) arenas.insert(arena);
+  return arenas;
 }
 
 }  // namespace ft::attribution

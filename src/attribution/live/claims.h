@@ -8,6 +8,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "attribution/owner_history.h"
 #include "base/interval_map.h"
@@ -23,6 +24,9 @@ struct Claim {
 };
 using Claims = IntervalMap<Claim>;
 
+// The detail of a block that malloc took from mmap.
+inline constexpr std::string_view kLargeBlock = "large block";
+
 // Names of the process's threads now, by tid.
 using ThreadNames = std::map<event::Tid, std::string>;
 
@@ -33,8 +37,10 @@ void claim_hotspot(const jvm::HotSpotMemory& jvm, Claims& claims);
 void claim_stacks(std::span<const host::Vma> areas, const jvm::HotSpotMemory& jvm, bool in_jvm,
                   const ThreadNames& threads, const jvm::ReadMemory& memory, Claims& claims);
 
-// malloc's arenas, and its chunks from mmap, in memory that nobody has claimed.
-void claim_malloc(std::span<const host::Vma> areas, const jvm::ReadMemory& memory, Claims& claims);
+// malloc's arenas, and its chunks from mmap, in memory that nobody has claimed. The addresses of
+// the arenas.
+std::set<std::uint64_t> claim_malloc(std::span<const host::Vma> areas,
+                                     const jvm::ReadMemory& memory, Claims& claims);
 
 // By size, rights and neighbours alone; for a JVM whose memory may not be read.
 void claim_by_shape(std::span<const host::Vma> areas, Claims& claims);

@@ -15,6 +15,8 @@
 #include "attribution/classify.h"
 #include "attribution/live/claims.h"
 #include "attribution/live/elf_names.h"
+#include "attribution/live/jvm_answer.h"
+#include "attribution/live/malloc_use.h"
 #include "base/text.h"
 #include "host/target_memory.h"
 #include "jvm/hotspot_memory.h"
@@ -159,6 +161,21 @@ struct LiveOwners::State {
     return names;
   }
 
+  std::optional<CHeapUse> c_heap_use() {
+    const auto use = read_malloc_use(
+        arenas,
+        [this](std::uint64_t address, std::span<std::byte> into) { return read(address, into); });
+    if (!use) return std::nullopt;
+    CHeapUse whole{.used = use->from_system - use->free, .arenas = use->arenas};
+    for (const OwnedPiece& piece : pieces) {
+      const Owner& owner = owners[piece.owner];
+      if (owner.subsystem == Subsystem::CHeap && owner.detail == kLargeBlock) {
+        whole.used += piece.range.size();
+      }
+    }
+    return whole;
+  }
+
   void make_claims(Claims& claims) {
     const jvm::ReadMemory reader = [this](std::uint64_t address, std::span<std::byte> into) {
       return read(address, into);
@@ -167,9 +184,10 @@ struct LiveOwners::State {
     if (memory) {
       claim_libraries(claims);
       claim_stacks(areas, hotspot, in_jvm, thread_names(), reader, claims);
-      claim_malloc(areas, reader, claims);
+      arenas = claim_malloc(areas, reader, claims);
     }
     if (in_jvm && hotspot.ranges.empty()) claim_by_shape(areas, claims);
+    if (answer) claim_answer(*answer, claims);
   }
 
   // The part of a library's data that has no bytes in its file (.bss) is anonymous memory right
@@ -273,6 +291,8 @@ struct LiveOwners::State {
       return {Subsystem::Libraries, Evidence::Size, "loader"};
     }
     if (!in_jvm) return {};
+    // All that the JVM mapped is in its account.
+    if (answer && answer->nmt && !answer->nmt->regions.empty()) return {};
     // HotSpot reserves with mmap and commits inside; malloc's own memory is known by its headers,
     // or, where those may not be read, by standing alone.
     if (!memory && accessible && !reserved_around(index)) {
@@ -317,11 +337,13 @@ struct LiveOwners::State {
       {{Subsystem::Unknown, Evidence::None, ""}, 0}};
   std::vector<std::string> notes;
 
+  std::set<std::uint64_t> arenas;  // of malloc
   bool in_jvm = false;
   std::uint64_t libjvm_at = 0;
   ElfVariables variables;
   std::optional<jvm::VmStructs> structs;
   jvm::HotSpotMemory hotspot;
+  const JvmAnswer* answer = nullptr;
 };
 
 LiveOwners::LiveOwners(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -337,6 +359,11 @@ void LiveOwners::assign(std::span<const Vma> areas) {
   state_->assign(areas);
 }
 
+void LiveOwners::set_answer(const JvmAnswer& answer) {
+  state_->answer = &answer;
+  state_->areas.clear();
+}
+
 std::span<const OwnedPiece> LiveOwners::pieces() const {
   return state_->pieces;
 }
@@ -347,12 +374,20 @@ bool LiveOwners::is_jvm() const {
   return state_->in_jvm;
 }
 
+const jvm::HotSpotMemory& LiveOwners::hotspot() const {
+  return state_->hotspot;
+}
+
 std::string LiveOwners::jvm() const {
   if (!state_->in_jvm) return {};
   std::string text = "HotSpot";
   if (!state_->hotspot.version.empty()) text += " " + state_->hotspot.version;
   if (!state_->hotspot.collector.empty()) text += ", " + state_->hotspot.collector;
   return text;
+}
+
+std::optional<LiveOwners::CHeapUse> LiveOwners::c_heap_use() {
+  return state_->c_heap_use();
 }
 
 std::vector<std::string> LiveOwners::notes() const {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "base/range.h"
 #include "host/host_files.h"
 #include "host/maps.h"
+#include "jvm/hotspot_memory.h"
 
 namespace ft::attribution {
 
@@ -27,6 +29,8 @@ struct OwnedPiece {
   std::uint32_t area = 0;  // index of the mapping
   OwnerId owner = 0;       // index into owners()
 };
+
+struct JvmAnswer;
 
 enum class TargetReading : std::uint8_t { Allowed, Never };
 
@@ -44,10 +48,23 @@ class LiveOwners {
   // them exactly. Where the mappings are those of the last call, so are the pieces.
   void assign(std::span<const host::Vma> areas);
 
+  // What the JVM says of itself takes part from the next assign() on; it outlives this.
+  void set_answer(const JvmAnswer& answer);
+
   std::span<const OwnedPiece> pieces() const;
   std::span<const Owner> owners() const;
 
+  // malloc's own account of the process, in bytes, with blocks that it took from mmap; nothing
+  // where it could not be read. Reads each free chunk's header.
+  struct CHeapUse {
+    std::uint64_t used = 0;
+    std::uint64_t arenas = 0;  // the main one included
+  };
+  std::optional<CHeapUse> c_heap_use();
+
   bool is_jvm() const;
+  // Its own data, as far as they were read at the last assign().
+  const jvm::HotSpotMemory& hotspot() const;
   std::string jvm() const;  // "HotSpot 17.0.15+6, G1"; empty where it is none
   std::vector<std::string> notes() const;
   std::uint64_t bytes_read() const;  // of the target's memory, in all

@@ -17,6 +17,8 @@ using jvm::Subsystem;
 constexpr std::uint64_t kMetaspaceNode = 64 * kMiB;
 constexpr std::uint64_t kArchiveAlignment = 16 * kMiB;
 constexpr std::uint64_t kUsualClassSpace = kGiB;
+// With compilation in tiers, which is usual; 48 MiB without.
+constexpr std::uint64_t kUsualCodeCache = 240 * kMiB;
 // Compressed class pointers and heaps reach to here; the C library's brk starts far above.
 constexpr std::uint64_t kLowMemory = 64 * kGiB;
 
@@ -110,9 +112,21 @@ class ShapeClaimer {
       const Chain chain = chain_from(i, [](const Vma& other) {
         return is_anonymous(other) && (!accessible(other) || (other.writable && other.executable));
       });
-      claim(chain.range, Subsystem::CodeCache, Evidence::Size);
+      claim(code_cache_in(chain), Subsystem::CodeCache, Evidence::Size);
       i = chain.last;
     }
+  }
+
+  // The kernel joins what is reserved behind the code cache with its last part: where the whole is
+  // longer than a code cache usually is, and there is no code beyond that, it ends there.
+  AddressRange code_cache_in(const Chain& chain) const {
+    std::uint64_t last_code = chain.range.start;
+    for (std::size_t i = chain.first; i < chain.last; ++i) {
+      if (accessible(areas_[i])) last_code = areas_[i].range.end;
+    }
+    const std::uint64_t usual = chain.range.start + kUsualCodeCache;
+    if (last_code > usual) return chain.range;
+    return {chain.range.start, std::min(chain.range.end, usual)};
   }
 
   void claim_heap() {

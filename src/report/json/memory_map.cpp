@@ -29,6 +29,13 @@ void put_figures(const MapFigures& figures, bool live, Json& object) {
     for (const NodeBytes& node : figures.nodes) nodes[std::to_string(node.node)] = node.bytes;
     object["nodes"] = std::move(nodes);
   }
+  if (!figures.folios.empty()) {
+    Json folios = Json::object();
+    for (const FolioBytes& folio : figures.folios) {
+      folios[std::to_string(folio.size)] = folio.bytes;
+    }
+    object["folios"] = std::move(folios);
+  }
 }
 
 Json subsystem_of(const MapSubsystem& subsystem, bool live) {
@@ -71,6 +78,18 @@ std::string render(const MemoryMap& map) {
   root["regions"] = Json::array();
   for (const MapRegion& region : map.regions) {
     root["regions"].push_back(region_of(region, map.live));
+  }
+  root["c_heap_used_bytes"] = or_null(map.c_heap_used);
+  root["c_heap_arenas"] = or_null(map.c_heap_arenas);
+  root["huge_used_bytes"] = or_null(map.huge_used);
+  if (map.asked) {
+    root["asked"] = {{"commands", map.asked->commands},
+                     {"nmt_reserved_bytes", or_null(map.asked->nmt_reserved)},
+                     {"nmt_committed_bytes", or_null(map.asked->nmt_committed)},
+                     {"resident_before_bytes", map.asked->resident_before},
+                     {"resident_after_bytes", map.asked->resident_after},
+                     {"threads_before", map.asked->threads_before},
+                     {"threads_after", map.asked->threads_after}};
   }
   root["reconcile"] = Json::array();
   for (const ReconcileLine& line : map.reconcile) {

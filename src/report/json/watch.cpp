@@ -110,7 +110,7 @@ Json subsystems_of(const Known<SubsystemsView>& view) {
                          {"swapped_bytes", or_null(row.swapped)},
                          {"growth_bytes_per_second", or_null(row.growth_per_second)},
                          {"since_start_bytes", or_null(row.since_start)},
-                         {"faults_per_second", or_null(row.faults_per_second)}};
+                         {"new_pages_per_second", or_null(row.new_pages_per_second)}};
            })}};
 }
 

@@ -23,6 +23,12 @@ struct NodeBytes {
   Bytes bytes = 0;
 };
 
+// Resident bytes in folios of one size: what the kernel allocates, reclaims and moves as one.
+struct FolioBytes {
+  Bytes size = 0;  // 4 KiB to 2 MiB
+  Bytes bytes = 0;
+};
+
 // Of one region, of a subsystem, or of the whole. `resident` is the kernel's count (smaps: Rss and
 // hugetlb pages), in which a page that is mapped at two places counts twice; `mapped_again` is the
 // part of it that is a second, third ... sight of a file page counted already. What really is in
@@ -39,7 +45,11 @@ struct MapFigures {
   Known<Bytes> pss;
   Known<Bytes> tables;           // page-table pages, each with the lowest address that needs it
   Known<Count> faults;           // recordings: so far
+  Known<Bytes> arrived;          // resident, and not at the look before; watch alone looks again
   std::vector<NodeBytes> nodes;  // resident bytes by NUMA node, ascending; empty: not known
+  // Resident bytes by size of the folio, ascending, those of sizes that occur; empty: not known, or
+  // nothing is resident.
+  std::vector<FolioBytes> folios;
 
   Known<Bytes> once() const {
     if (!resident) return std::nullopt;
@@ -63,6 +73,18 @@ struct MapSubsystem {
   MapFigures figures;
 };
 
+// The JVM was asked for its own account. What that cost it is the difference between the figures
+// before and after, with whatever else it did meanwhile.
+struct JvmAsked {
+  std::vector<std::string> commands;
+  Known<Bytes> nmt_reserved;  // empty: it keeps no account
+  Known<Bytes> nmt_committed;
+  Bytes resident_before = 0;
+  Bytes resident_after = 0;
+  Count threads_before = 0;
+  Count threads_after = 0;
+};
+
 struct MemoryMap {
   std::int32_t pid = 0;
   bool live = true;  // false: of a recording
@@ -77,6 +99,12 @@ struct MemoryMap {
   Count areas = 0;                       // the kernel's own mappings (VMAs)
   MapFigures total;
 
+  std::optional<JvmAsked> asked;
+  // What malloc has handed out and not got back, and in how many arenas beside the main one.
+  Known<Bytes> c_heap_used;
+  Known<Count> c_heap_arenas;
+  // Of the memory in huge pages, what holds anything but zeroes, scaled from a sample of them.
+  Known<Bytes> huge_used;
   std::vector<ReconcileLine> reconcile;
   std::vector<std::string> notes;  // remarks in plain words
   std::vector<Finding> findings;   // all of them, with their state; empty: not looked for

@@ -73,6 +73,9 @@ struct Time {
   Known<Nanoseconds> wall_ns;  // exec to exit of the target, without held_ns; "time.wall"
   Known<Nanoseconds> user_ns;  // "time.cpu"
   Known<Nanoseconds> system_ns;
+  // The part of the wall time in which no thread ran lies between these; "time.idle".
+  Known<Nanoseconds> idle_least_ns;
+  Known<Nanoseconds> idle_most_ns;
   Nanoseconds held_ns = 0;    // the target was stopped by us for snapshots
   Known<KernelMm> kernel_mm;  // "time.kernel_mm"
   Known<Nanoseconds>
@@ -195,6 +198,7 @@ struct Subsystem {
   Known<Bytes> resident_peak_bytes;  // "subsystems.resident"
   Known<Bytes> resident_end_bytes;
   Known<Bytes> huge_bytes;
+  Known<Bytes> swapped_end_bytes;
   Known<Count> faults;  // "faults"
   Known<Nanoseconds> fault_ns;
   Count major = 0;
@@ -344,6 +348,8 @@ struct Samples {
   Nanoseconds user_ns = 0;
   Nanoseconds kernel_ns = 0;
   Nanoseconds kernel_error_ns = 0;
+  Nanoseconds memory_inside_ns = 0;    // of memory_ns, without the entry code and our probes
+  Nanoseconds memory_error_ns = 0;     // of memory_ns
   Nanoseconds memory_ns = 0;           // of kernel_ns: in page faults and memory calls
   std::vector<StageTime> stages;       // of the kernel time, largest first
   std::vector<StagesOf> by_subsystem;  // of the faults and memory calls, by whose memory it was

@@ -116,7 +116,10 @@ struct SubsystemView {
   Known<Bytes> swapped;
   Known<double> growth_per_second;  // bytes; since the walk before
   Known<std::int64_t> since_start;  // bytes
-  Known<double> faults_per_second;
+  // Pages that came into memory since the walk before: each came by a fault of its own, or with its
+  // neighbours by one. 4 KiB each.
+  Known<double> new_pages_per_second;
+  Known<Bytes> arrived;  // of them, bytes; what the rate is made of
 };
 
 struct SubsystemsView {

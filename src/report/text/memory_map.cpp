@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "base/units.h"
 #include "report/text/table.h"
 
 namespace ft::report::text {
@@ -74,6 +75,29 @@ class MapPage {
     return table.render(width_, style_);
   }
 
+  // By size of the folios the memory is in; nothing where all is in pages of 4 KiB, or not known.
+  std::string folios() const {
+    const std::vector<FolioBytes>& sizes = map_.total.folios;
+    if (sizes.empty() || sizes.back().size == kPageSize) return {};
+    std::vector<Column> columns = {{"resident, by size of the folio", Align::Left, Cut::Last}};
+    for (const FolioBytes& size : sizes) columns.push_back({human_bytes(size.size)});
+    Table table(columns);
+    const auto add = [&](std::string name, const MapFigures& figures) {
+      std::vector<std::string> cells = {std::move(name)};
+      for (const FolioBytes& size : sizes) {
+        const auto found = std::ranges::find(figures.folios, size.size, &FolioBytes::size);
+        cells.push_back(found == figures.folios.end() ? "-" : human_bytes(found->bytes));
+      }
+      table.add(std::move(cells));
+    };
+    for (const MapSubsystem& subsystem : map_.subsystems) {
+      if (!subsystem.figures.folios.empty()) add(std::string(subsystem.name), subsystem.figures);
+    }
+    table.add_rule();
+    add("whole process", map_.total);
+    return "\n" + table.render(width_, style_);
+  }
+
   std::string regions() const {
     std::vector<Column> columns = {{"start", Align::Left}, {"end", Align::Left}, {"prot"}};
     add_titles(columns);
@@ -117,6 +141,7 @@ class MapPage {
       text += wrapped(
           fmt::format("! {} {} ({})", printable(finding.words), finding.advice, finding.name));
     }
+    if (map_.asked) text += wrapped("- " + asked());
     for (const std::string& note : map_.notes) text += wrapped("- " + printable(note));
     for (const Missing& missing : map_.missing) {
       text += wrapped(fmt::format("- {}: not known: {}", missing.what, printable(missing.why)));
@@ -140,6 +165,27 @@ class MapPage {
       const auto found = std::ranges::find(figures.nodes, node.node, &NodeBytes::node);
       cells.push_back(found == figures.nodes.end() ? "-" : human_bytes(found->bytes));
     }
+  }
+
+  std::string asked() const {
+    const JvmAsked& asked = *map_.asked;
+    std::string commands;
+    for (const std::string& command : asked.commands) {
+      commands += (commands.empty() ? "" : ", ") + command;
+    }
+    const bool more = asked.resident_after >= asked.resident_before;
+    const Bytes apart = more ? asked.resident_after - asked.resident_before
+                             : asked.resident_before - asked.resident_after;
+    std::string text = fmt::format(
+        "the JVM was asked ({}): resident {} before, {} after ({}{}), threads {} before, {} after; "
+        "whatever else it did meanwhile is in that too",
+        printable(commands), human_bytes(asked.resident_before), human_bytes(asked.resident_after),
+        more ? "+" : "-", human_bytes(apart), asked.threads_before, asked.threads_after);
+    if (asked.nmt_committed && asked.nmt_reserved) {
+      text += fmt::format("; its own account has {} reserved, {} committed",
+                          human_bytes(*asked.nmt_reserved), human_bytes(*asked.nmt_committed));
+    }
+    return text;
   }
 
   std::string wrapped(std::string_view text) const {
@@ -173,6 +219,7 @@ class MapPage {
 std::string render(const MemoryMap& map, MapRegions regions, const TextOptions& options) {
   const MapPage page(map, options);
   std::string text = page.head() + page.subsystems();
+  text += page.folios();
   if (regions == MapRegions::Yes) text += page.regions();
   return text + page.reconciliation() + page.remarks();
 }

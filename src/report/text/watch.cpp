@@ -150,8 +150,8 @@ double sort_key(const SubsystemView& row, WatchSort sort) {
   switch (sort) {
     case WatchSort::Growth:
       return row.growth_per_second.value_or(0);
-    case WatchSort::Faults:
-      return row.faults_per_second.value_or(0);
+    case WatchSort::NewPages:
+      return row.new_pages_per_second.value_or(0);
     case WatchSort::Resident:
     case WatchSort::Name:
       break;
@@ -177,14 +177,14 @@ void add_subsystems(const Watch& watch, const WatchTextOptions& options, std::si
   lines.heading(fmt::format("By subsystem (read {})", age_words(view.age)));
   // A column of dashes tells nothing; the remarks say why.
   const bool faults = std::ranges::any_of(
-      view.rows, [](const SubsystemView& row) { return row.faults_per_second.has_value(); });
+      view.rows, [](const SubsystemView& row) { return row.new_pages_per_second.has_value(); });
   std::vector<Column> columns = {{"subsystem", Align::Left, Cut::First},
                                  {"resident"},
                                  {"growth/s"},
                                  {"since start"},
                                  {"huge"},
                                  {"swapped"}};
-  if (faults) columns.push_back({"faults/s"});
+  if (faults) columns.push_back({"new pages/s"});
   Table table(columns);
   const auto add = [&](std::vector<std::string> cells, const Known<double>& rate) {
     if (faults) cells.push_back(rate_words(rate));
@@ -195,7 +195,7 @@ void add_subsystems(const Watch& watch, const WatchTextOptions& options, std::si
     if (most-- == 0) break;
     add({printable(row.name), human_bytes(row.resident), growth_words(row.growth_per_second),
          signed_bytes(row.since_start), bytes_or_dash(row.huge), bytes_or_dash(row.swapped)},
-        row.faults_per_second);
+        row.new_pages_per_second);
   }
   add({fmt::format("all {}", rows.size()), bytes_or_dash(view.sum), "", "", "", ""}, {});
   lines.table(table);
