@@ -1,5 +1,7 @@
+# shellcheck shell=sh
 # Random programs in this kernel and in the model. LAB_PROGRAMS, LAB_SEED; LAB_SETTING says which of
 # the kernel's settings is not as usual.
+# shellcheck source=lab/guest/lib.sh
 . "${LAB_SCRIPT%/*}/lib.sh"
 export TMPDIR=/mnt/disk
 programs=$LAB_PROGRAMS
@@ -19,6 +21,7 @@ case ${LAB_SETTING:-plain} in
 esac
 # What the kernel does of its own accord only makes programs to be skipped.
 echo 0 >/sys/kernel/mm/transparent_hugepage/khugepaged/defrag 2>/dev/null
+# shellcheck disable=SC2086  # LAB_MORE is words
 evidence differential "$FT_DIFFERENTIAL" --seed "$LAB_SEED" --programs "$programs" --ops "${LAB_OPERATIONS:-100}" ${LAB_MORE:-}
 host_facts
 keep /sys/kernel/mm/transparent_hugepage/enabled thp

@@ -1,4 +1,6 @@
+# shellcheck shell=sh
 # The same start with every kind of huge page this kernel has.
+# shellcheck source=lab/guest/lib.sh
 . "${LAB_SCRIPT%/*}/lib.sh"
 host_facts
 thp=/sys/kernel/mm/transparent_hugepage
@@ -48,7 +50,7 @@ if [ -d $thp ]; then
   free=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)
   mkfifo /tmp/fragment
   exec 8<>/tmp/fragment
-  python3 "$LAB/guest/fragment.py" $((free / 1024 * 85 / 100)) </tmp/fragment >/tmp/fragment.out 8>&- &
+  python3 "$LAB/guest/fragment.py" $((free * 85 / 102400)) </tmp/fragment >/tmp/fragment.out 8>&- &
   tries=0
   until grep -q ready /tmp/fragment.out || [ $tries -gt 900 ]; do
     sleep 0.2

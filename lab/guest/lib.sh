@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What the scenarios' scripts share. They only collect: nothing is judged here.
 # OUT: where evidence goes. FT, FT_DIFFERENTIAL, JAVA, JAVA_25, CLASSES: from the host.
 set -u

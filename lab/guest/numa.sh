@@ -1,4 +1,6 @@
+# shellcheck shell=sh
 # Where a pretouched heap lands. LAB_NUMA: quick, or full with the collectors that know nodes.
+# shellcheck source=lab/guest/lib.sh
 . "${LAB_SCRIPT%/*}/lib.sh"
 host_facts
 numactl -H >"$OUT/hardware"

@@ -1,4 +1,6 @@
+# shellcheck shell=sh
 # Starts with too little memory. LAB_PRESSURE names the case.
+# shellcheck source=lab/guest/lib.sh
 . "${LAB_SCRIPT%/*}/lib.sh"
 host_facts
 flags="-XX:-UseContainerSupport -XX:+UseSerialGC -Xshare:auto"
@@ -11,13 +13,8 @@ else
   echo +memory >$root/cgroup.subtree_control
 fi
 
-# group NAME: makes a group; in_group NAME COMMAND...: runs a command in it.
+in_group="sh $LAB/guest/in_group.sh"
 group() { mkdir "$root/$1"; }
-in_group() {
-  _in=$root/$1
-  shift
-  sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$_in" "$@"
-}
 
 keep_group() {
   for _file in memory.events memory.stat memory.peak memory.pressure memory.swap.peak \
@@ -50,7 +47,7 @@ use_swap() {
 # Without any limit: what the others are predicted from, and compared with.
 group plain
 # shellcheck disable=SC2086
-recorded plain in_group plain "$FT" record -o /tmp/plain.ft -- "$JAVA" $hello
+recorded plain $in_group "$root/plain" "$FT" record -o /tmp/plain.ft -- "$JAVA" $hello
 keep_group plain plain
 
 # A target alone in its group: the recorder's own memory must not count.
@@ -60,9 +57,9 @@ limited() {
   shift 2
   group "$_name"
   echo "$_limit" >"$root/$_name/$limit" || say "no $limit"
-  # shellcheck disable=SC2086
+  # shellcheck disable=SC2086  # words
   recorded "$_name" "$FT" record -o "/tmp/$_name.ft" -- \
-    sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$root/$_name" "$JAVA" $hello
+    $in_group "$root/$_name" "$JAVA" $hello
   keep_group "$_name" "$_name"
 }
 
@@ -74,11 +71,11 @@ case $LAB_PRESSURE in
       sed -n 's/.*"needed_bytes": \([0-9]*\).*/\1/p' | head -n 1)
     say "needed: $needed"
     for percent in 90 95 97 98 102 103 105 110; do
-      size=$((needed / 1024 * percent / 100 / 4 * 4))
+      size=$((needed * percent / 409600 * 4))
       group "edge-$size"
       echo "${size}k" >"$root/edge-$size/$limit"
       # shellcheck disable=SC2086
-      evidence "edge-$size" in_group "edge-$size" "$JAVA" $hello
+      evidence "edge-$size" $in_group "$root/edge-$size" "$JAVA" $hello
       keep_group "edge-$size" "edge-$size"
     done
     limited killed 64M
@@ -91,7 +88,7 @@ case $LAB_PRESSURE in
       echo 80M >$root/high/memory.high
       # shellcheck disable=SC2086
       recorded high "$FT" record -o /tmp/high.ft -- \
-        sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$root/high" "$JAVA" $hello
+        $in_group "$root/high" "$JAVA" $hello
       keep_group high high
     fi
     ;;

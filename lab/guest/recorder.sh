@@ -1,4 +1,6 @@
+# shellcheck shell=sh
 # Records a JVM, and keeps the type information of the kernel's tracepoints.
+# shellcheck source=lab/guest/lib.sh
 . "${LAB_SCRIPT%/*}/lib.sh"
 host_facts
 evidence doctor "$FT" doctor --format json

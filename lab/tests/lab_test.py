@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Tests of the lab itself: nothing here boots."""
+
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+# pylint: disable=wrong-import-position
+import evidence
+import guest
+import kernels
+import lab
+import table
+from checks import Checks
+from guest import End, Machine
+from scenarios import boots, recorder
+
+
+class Kernels(unittest.TestCase):
+    def test_the_package_behind_a_metapackage(self):
+        self.assertEqual(kernels.dependency("linux-image-amd64\n  Depends: linux-image-6.1.0-56-amd64\n"
+                                            "  Conflicts: linux-image-amd64\n"),
+                         "linux-image-6.1.0-56-amd64")
+        self.assertIsNone(kernels.dependency("linux-image-amd64\n"))
+        self.assertIsNone(kernels.dependency(""))
+
+    def test_a_half_made_folder_is_no_kernel(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "6.1").mkdir()
+            self.assertIsNone(kernels.cached("6.1", pathlib.Path(folder)))
+
+    def test_an_image_without_a_kernel_is_refused(self):
+        with self.assertRaises(kernels.Unavailable):
+            kernels.unpack_image(b"MZ" + kernels.XZ_MAGIC + b"no stream")
+
+
+class Guests(unittest.TestCase):
+    def test_how_a_boot_ended(self):
+        for want, arguments in (
+                (End.DONE, (33, "0\n", "Linux version\n", "")),
+                (End.SCRIPT, (33, "1\n", "", "")),
+                (End.LOST, (33, "", "", "")),
+                (End.LOST, (1, "", "", "qemu: no memory")),
+                (End.TIMEOUT, (None, "", "", "")),
+                (End.PANIC, (0, "", "[ 1] Kernel panic - not syncing: x\n", "")),
+                (End.PANIC, (0, "", "BUG: first\n[ 1] Kernel panic - not syncing: x\n", "")),
+                (End.TROUBLE, (33, "0\n", "[ 9] rcu: INFO: rcu_sched detected stalls\n", "")),
+                (End.TROUBLE, (None, "", "watchdog: BUG: soft lockup - CPU#1\n", ""))):
+            self.assertIs(guest.judge(*arguments)[0], want, arguments)
+
+    def test_nodes_stand_before_distances(self):
+        words = guest.topology(Machine(nodes=(64, 64), distances=((0, 1, 21),)))
+        numa = [words[i + 1] for i, word in enumerate(words) if word == "-numa"]
+        self.assertEqual([text.split(",")[0] for text in numa], ["node", "node", "dist"])
+        self.assertEqual(words[words.index("-m") + 1], "128M")
+
+    def test_processors_are_dealt_to_nodes(self):
+        words = " ".join(guest.topology(Machine(nodes=(64, 64), cpus=4)))
+        self.assertIn("nodeid=0,memdev=m0,cpus=0,cpus=2", words)
+        self.assertIn("nodeid=1,memdev=m1,cpus=1,cpus=3", words)
+
+
+class Reading(unittest.TestCase):
+    def test_policies_with_a_blank(self):
+        areas = evidence.parse_numa_maps(
+            "feb00000 prefer (many):0 anon=2 dirty=2 N0=2 kernelpagesize_kB=4\n"
+            "ffb00000 weighted interleave:0-1 anon=3 N0=2 N1=1 kernelpagesize_kB=2048\n"
+            "ffc00000 default file=/lib/x mapped=1 N1=1 kernelpagesize_kB=4\n"
+            "ffd00000 interleave:0-3\n")
+        self.assertEqual([area.policy for area in areas],
+                         ["prefer (many):0", "weighted interleave:0-1", "default", "interleave:0-3"])
+        self.assertEqual(areas[1].bytes_by_node(), {0: 4 << 20, 1: 2 << 20})
+        self.assertEqual(areas[3].nodes, {})
+
+    def test_what_is_no_numa_maps(self):
+        with self.assertRaises(evidence.Missing):
+            evidence.parse_numa_maps("<html>")
+
+    def test_counts(self):
+        self.assertEqual(evidence.parse_counts("high 3\nmax: 4\nHugePages_Total:  5\nfull avg10=0\n"),
+                         {"high": 3, "max": 4, "HugePages_Total": 5})
+
+    def test_evidence_that_is_not_there(self):
+        with tempfile.TemporaryDirectory() as folder:
+            nothing = evidence.Evidence(folder, "/bin/false", "6.1")
+            with self.assertRaises(evidence.Missing):
+                nothing.text("hello")
+            with self.assertRaises(evidence.Missing):
+                nothing.ask("report", "x.ft")
+
+    def test_arguments_of_tracepoints(self):
+        dump = ("[1] STRUCT 'task_struct' size=1 vlen=0\n[2] PTR '(anon)' type_id=1\n"
+                "[3] INT 'int' size=4 bits_offset=0 nr_bits=32 encoding=SIGNED\n"
+                "[4] PTR '(anon)' type_id=0\n"
+                "[5] FUNC_PROTO '(anon)' ret_type_id=0 vlen=3\n\t'__data' type_id=4\n"
+                "\t'p' type_id=2\n\t'pid' type_id=3\n"
+                "[6] PTR '(anon)' type_id=5\n[7] TYPEDEF 'btf_trace_x' type_id=6\n")
+        self.assertEqual(recorder.prototypes_in(dump), {"x": ["task_struct*", "int"]})
+
+
+class Judging(unittest.TestCase):
+    def test_near(self):
+        checks = Checks()
+        self.assertTrue(checks.near("a", 102, 100, 0.02))
+        self.assertFalse(checks.near("b", 103, 100, 0.02))
+        self.assertTrue(checks.near("c", 3, 0, 0.02, 3))
+        self.assertEqual([failure.what for failure in checks.failures], ["b"])
+
+    def test_every_boot_can_be_chosen(self):
+        names = [boot.name for boot in boots.BOOTS]
+        self.assertEqual(len(names), len(set(names)))
+        for boot in boots.BOOTS:
+            self.assertTrue(lab.chosen([boot.name], False))
+            for part in boot.parts:
+                self.assertTrue((guest.LAB / "guest" / part.script).exists(), part.script)
+                self.assertNotIn(" ", part.name)
+        self.assertTrue(lab.chosen([], False))
+        self.assertGreater(len(lab.chosen([], True)), len(lab.chosen([], False)))
+        with self.assertRaises(ValueError):
+            lab.chosen(["no-such-boot"], False)
+
+
+class Tables(unittest.TestCase):
+    def row(self, state, **more):
+        boot = boots.BOOTS[0]
+        return table.Row(boot.name, boot.parts[0].name, "6.1", state, **more)
+
+    def test_what_stands_in_a_cell(self):
+        boot = boots.BOOTS[0]
+        self.assertEqual(table.cell(boot, self.row("pass", checks=7), "6.1"), "pass, 7")
+        self.assertEqual(table.cell(boot, self.row("skip", why="no qemu"), "6.1"), "skip: no qemu")
+        self.assertIn("1 of 7 fail", table.cell(
+            boot, self.row("FAIL", checks=7, failures=[{"what": "a", "detail": "b"}]), "6.1"))
+        self.assertEqual(table.cell(boot, None, "6.1"), "not run")
+        self.assertEqual(table.cell(boot, None, "2.6"), "-")
+
+    def test_only_what_is_between_the_markers_changes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            page = pathlib.Path(folder) / "lab.md"
+            page.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
+            table.write(page, boots.BOOTS, [self.row("pass", checks=7)])
+            text = page.read_text()
+            self.assertTrue(text.startswith("before\n") and text.endswith("\nafter\n"))
+            self.assertNotIn("old", text)
+            self.assertIn("pass, 7", text)
+            page.write_text("no markers")
+            with self.assertRaises(ValueError):
+                table.write(page, boots.BOOTS, [])
+
+    def test_a_newer_row_takes_the_place_of_an_older(self):
+        with tempfile.TemporaryDirectory() as folder:
+            table.remember(folder, [self.row("FAIL")])
+            table.remember(folder, [self.row("pass")])
+            self.assertEqual([row.state for row in table.remembered(folder)], ["pass"])
+
+
+if __name__ == "__main__":
+    unittest.main()
