@@ -140,8 +140,7 @@ def boot(kernel, machine, environment, folder, timeout):
     """Runs the scripts named in LAB_PARTS in a guest; all of the run is in `folder`, made anew."""
     shutil.rmtree(folder, ignore_errors=True)
     job = folder / "job"
-    out = job / "out"
-    out.mkdir(parents=True)
+    (job / "out").mkdir(parents=True)
     initrd = folder / "initrd.cpio"
     console = folder / "console"
     build_initrd(kernel, initrd)
@@ -162,10 +161,18 @@ def boot(kernel, machine, environment, folder, timeout):
     seconds = time.monotonic() - began
     for image in (initrd, job / "disk.raw", job / "swap.raw"):
         image.unlink(missing_ok=True)
-    end, detail = judge(status, read(job / "rc"), read(console), read(folder / "qemu.log"))
+    (folder / "ended").write_text(f"{'' if status is None else status} {seconds:.1f}\n")
+    return outcome_of(folder)
+
+
+def outcome_of(folder):
+    """The Outcome of the boot that left this folder. REQUIRES: it came to some end."""
+    *status, seconds = read(folder / "ended").split(" ")
+    end, detail = judge(int(status[0]) if status and status[0] else None, read(folder / "job/rc"),
+                        read(folder / "console"), read(folder / "qemu.log"))
     if end is End.TIMEOUT:
-        detail = f"no end after {timeout} s; the last lines of {console} say where"
-    return Outcome(end, detail, seconds, out, console)
+        detail = f"no end after {float(seconds):.0f} s; the last lines of its console say where"
+    return Outcome(end, detail, float(seconds), folder / "job/out", folder / "console")
 
 
 def stop(guest):

@@ -34,8 +34,9 @@ def say(text):
 
 
 class Lab:
-    def __init__(self, build, overrides):
+    def __init__(self, build, overrides, again):
         self.build = build
+        self.again = again  # judge what an earlier run left
         self.overrides = overrides  # settings of the parts, for looking closer at one
         self.kernels = {}
         self.environment = None
@@ -91,8 +92,12 @@ class Lab:
         settings = {key: value for part in boot.parts for key, value in part.settings.items()}
         settings.update(self.overrides)
         folder = WORK / "results" / f"{boot.name}@{kernel_name}"
-        outcome = guest.boot(kernel, boot.machine, {"LAB_PARTS": parts, **environment, **settings},
-                             folder, boot.timeout)
+        if self.again and (folder / "ended").exists():
+            outcome = guest.outcome_of(folder)
+        else:
+            outcome = guest.boot(kernel, boot.machine,
+                                 {"LAB_PARTS": parts, **environment, **settings}, folder,
+                                 boot.timeout)
         say(f"  {boot.name}@{kernel_name} ({kernel.release}): {outcome.end.value}"
             f"{': ' + outcome.detail if outcome.detail else ''}, {outcome.seconds:.0f} s")
         return [self.judge(boot, part, kernel, outcome) for part in boot.parts]
@@ -144,6 +149,8 @@ def main():
     parser.add_argument("--table", action="store_true", help="write the table from what has run")
     parser.add_argument("--set", action="append", default=[], metavar="LAB_KEY=VALUE",
                         help="another setting of the parts, such as LAB_SEED=7")
+    parser.add_argument("--again", action="store_true",
+                        help="judge what an earlier run left; boot only what has none")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release",
                         help="where the programs under test are")
     options = parser.parse_args()
@@ -159,7 +166,8 @@ def main():
 
     # Ended by a signal, the guest has to be ended too.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    lab = Lab(options.build.resolve(), dict(setting.split("=", 1) for setting in options.set))
+    lab = Lab(options.build.resolve(), dict(setting.split("=", 1) for setting in options.set),
+              options.again)
     rows = []
     for boot, kernel in pairs if not (options.table and not options.names) else []:
         rows += lab.run(boot, kernel)

@@ -37,35 +37,35 @@ setup_thp() { echo "$1" >/sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null
 # with_jvm NAME SECONDS COMMAND...: starts a JVM that runs Pause, waits until it is ready, looks at it,
 # and lets it end. PREFIX (numactl ...) stands before the JVM.
 with_jvm() {
-  _name=$1
+  _jvm=$1
   shift
   rm -f /tmp/in /tmp/out.jvm
   mkfifo /tmp/in
   # Opened for both: neither side waits for the other.
   exec 9<>/tmp/in
-  keep_counters "$_name.before"
+  keep_counters "$_jvm.before"
   # shellcheck disable=SC2086  # PREFIX is words
-  ${PREFIX:-} "$@" </tmp/in >/tmp/out.jvm 2>"$OUT/$_name.jvm.err" 9>&- &
+  ${PREFIX:-} "$@" </tmp/in >/tmp/out.jvm 2>"$OUT/$_jvm.jvm.err" 9>&- &
   _pid=$!
   _tries=0
   until grep -q ready /tmp/out.jvm; do
     _tries=$((_tries + 1))
     if [ "$_tries" -gt 600 ] || ! kill -0 "$_pid" 2>/dev/null; then
-      say "$_name: the JVM did not get ready"
+      say "$_jvm: the JVM did not get ready"
       kill -9 "$_pid" 2>/dev/null
       break
     fi
     sleep 0.2
   done
-  keep_counters "$_name.after"
-  evidence "$_name.map" "$FT" map -p "$_pid" --format json
-  keep "/proc/$_pid/numa_maps" "$_name.numa_maps"
-  keep "/proc/$_pid/smaps" "$_name.smaps"
-  keep "/proc/$_pid/status" "$_name.status"
+  keep_counters "$_jvm.after"
+  evidence "$_jvm.map" "$FT" map -p "$_pid" --format json
+  keep "/proc/$_pid/numa_maps" "$_jvm.numa_maps"
+  keep "/proc/$_pid/smaps" "$_jvm.smaps"
+  keep "/proc/$_pid/status" "$_jvm.status"
   exec 9>&-
   kill "$_pid" 2>/dev/null
   wait "$_pid" 2>/dev/null
-  say "$_name: ended with $?"
+  say "$_jvm: ended with $?"
 }
 
 # The six counters of every node, and the whole vmstat.

@@ -21,6 +21,7 @@ recorded() {
   mv "/tmp/$_recorded.ft" "$OUT"
 }
 
+setup_thp never
 recorded local numactl --cpunodebind=0
 recorded interleave numactl --cpunodebind=0 --interleave=all
 recorded bind numactl --cpunodebind=0 --membind=1
@@ -28,14 +29,19 @@ recorded bind numactl --cpunodebind=0 --membind=1
 PREFIX="numactl --cpunodebind=0 --preferred=1" with_jvm preferred "$JAVA" -XX:+UseSerialGC $pause
 [ "$LAB_NUMA" = full ] || exit 0
 
+if setup_thp always; then
+  recorded interleave-huge numactl --cpunodebind=0 --interleave=all
+  setup_thp never
+fi
+
 # shellcheck disable=SC2086
 {
   PREFIX="" with_jvm default "$JAVA" -XX:+UseSerialGC $pause
   if [ -d /sys/kernel/mm/mempolicy/weighted_interleave ]; then
     echo 3 >/sys/kernel/mm/mempolicy/weighted_interleave/node0
-    echo 1 >/sys/kernel/mm/mempolicy/weighted_interleave/node1
-    PREFIX="python3 $LAB/guest/with_policy.py 6 3" with_jvm weighted "$JAVA" -XX:+UseSerialGC $pause
-    recorded weighted-recorded python3 "$LAB/guest/with_policy.py" 6 3
+    all=$(((1 << $(echo /sys/devices/system/node/node[0-9]* | wc -w)) - 1))
+    PREFIX="python3 $LAB/guest/with_policy.py 6 $all" with_jvm weighted "$JAVA" -XX:+UseSerialGC $pause
+    recorded weighted-recorded python3 "$LAB/guest/with_policy.py" 6 $all
   fi
   PREFIX="numactl --interleave=all" with_jvm g1-interleave "$JAVA" -XX:+UseG1GC $pause
   PREFIX="numactl --membind=1" with_jvm z-bind "$JAVA" -XX:+UseZGC $pause

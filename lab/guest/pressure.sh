@@ -71,7 +71,8 @@ case $LAB_PRESSURE in
       sed -n 's/.*"needed_bytes": \([0-9]*\).*/\1/p' | head -n 1)
     say "needed: $needed"
     for percent in 90 95 97 98 102 103 105 110; do
-      size=$((needed * percent / 409600 * 4))
+      pages=$((needed * percent / 409600))
+      size=$((pages * 4))
       group "edge-$size"
       echo "${size}k" >"$root/edge-$size/$limit"
       # shellcheck disable=SC2086
