@@ -27,13 +27,20 @@ Result<void> set_initial_heap(Draft& draft, std::uint64_t bytes, Notes& notes);
 // whole huge pages and advised.
 Result<void> use_transparent_huge_pages(Draft& draft, Notes& notes);
 
-// -XX:+AlwaysPreTouch: every page is written to when it is committed. `advised`: with transparent
-// huge pages as well, for which JDK 25 asks the kernel to populate.
-Result<void> touch_when_committed(Draft& draft, bool advised, Notes& notes);
+// -XX:+AlwaysPreTouch: every page is written to when it is committed.
+struct PreTouchManner {
+  bool advised = false;          // transparent huge pages too: JDK 25 asks the kernel to populate
+  bool code_is_special = false;  // code in hugetlb pages is never committed, so not touched
+};
+Result<void> touch_when_committed(Draft& draft, PreTouchManner manner);
 
 // The whole heap in hugetlb pages of that size from the start, as HotSpot does it where it uses
 // large pages. Errors: a heap that is not in whole such pages.
 Result<void> use_hugetlb_heap(Draft& draft, std::uint64_t page_bytes, Notes& notes);
+
+// -XX:+UseLargePages: code cache, heap and the collector's tables of 2 MiB and more in hugetlb
+// pages of 2 MiB from the start, in this order, as far as the pool goes.
+Result<void> use_large_pages(Draft& draft, Notes& notes);
 
 // MAP_POPULATE in every call that commits heap: no flag of HotSpot, but what a JVM could do.
 Result<void> populate_heap(Draft& draft, Notes& notes);

@@ -16,8 +16,11 @@ constexpr std::uint64_t kChunkBytes = 4 * kMiB;  // PreTouchParallelChunkSize
 
 class Toucher {
  public:
-  Toucher(Draft& draft, JvmView view, bool advised)
-      : draft_(draft), view_(std::move(view)), populates_(advised && view_.newer) {}
+  Toucher(Draft& draft, JvmView view, PreTouchManner manner)
+      : draft_(draft),
+        view_(std::move(view)),
+        populates_(manner.advised && view_.newer),
+        code_is_special_(manner.code_is_special) {}
 
   void apply() {
     for (std::size_t i = view_.code.empty() ? 0 : view_.code.front().call;
@@ -45,6 +48,7 @@ class Toucher {
           return table.range.start == call.range().start;
         });
       case Subsystem::CodeCache:
+        return !code_is_special_ || call.range().size() < kHugePageSize;  // segment maps are small
       case Subsystem::ClassSpace:
       case Subsystem::Metaspace:
         return true;
@@ -86,12 +90,13 @@ class Toucher {
   Draft& draft_;
   JvmView view_;
   bool populates_;
+  bool code_is_special_;
 };
 
 }  // namespace
 
-Result<void> touch_when_committed(Draft& draft, bool advised, Notes& /*notes*/) {
-  Toucher(draft, FT_TRY(JvmView::of(draft)), advised).apply();
+Result<void> touch_when_committed(Draft& draft, PreTouchManner manner) {
+  Toucher(draft, FT_TRY(JvmView::of(draft)), manner).apply();
   return {};
 }
 

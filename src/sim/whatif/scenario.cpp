@@ -13,9 +13,10 @@ namespace ft::sim::whatif {
 
 namespace {
 
-constexpr std::array<JvmFlagKind, 3> kJvmFlags = {{
+constexpr std::array<JvmFlagKind, 4> kJvmFlags = {{
     {"-Xms<size>", "another initial heap, larger than the recorded one"},
     {"-XX:+UseTransparentHugePages", "commits in huge pages, and advises the kernel to use them"},
+    {"-XX:+UseLargePages", "heap, tables and code cache in hugetlb pages from the start"},
     {"-XX:+AlwaysPreTouch", "writes to every page of the heap when it is committed"},
 }};
 
@@ -64,6 +65,8 @@ Result<void> Scenario::add_jvm_flag(std::string_view flag) {
   const std::string what = fmt::format("--jvm {}", printable(flag));
   if (named("UseTransparentHugePages")) {
     wishes_.huge_pages = flag[4] == '+';
+  } else if (named("UseLargePages")) {
+    wishes_.large_pages = flag[4] == '+';
   } else if (named("AlwaysPreTouch")) {
     wishes_.pretouch = flag[4] == '+';
   } else if (flag.starts_with("-Xms")) {
@@ -85,7 +88,23 @@ Result<void> Scenario::apply(Draft& draft, Notes& notes) const {
     FT_TRY_VOID(set_initial_heap(draft, wishes_.initial_heap, notes));
   }
   if (wishes_.huge_pages) FT_TRY_VOID(use_transparent_huge_pages(draft, notes));
-  if (wishes_.pretouch) FT_TRY_VOID(touch_when_committed(draft, wishes_.huge_pages, notes));
+  const bool large_pages = wishes_.large_pages && !wishes_.huge_pages;
+  if (wishes_.large_pages && !large_pages) {
+    notes.emplace_back(
+        "-XX:+UseLargePages: the JVM prefers transparent huge pages, which it was told to use too");
+  }
+  if (wishes_.pretouch) {
+    FT_TRY_VOID(touch_when_committed(
+        draft, {.advised = wishes_.huge_pages, .code_is_special = large_pages}));
+  }
+  if (large_pages) {
+    take_pools(draft.trace());
+    FT_TRY_VOID(use_large_pages(draft, notes));
+    if (wishes_.hugetlb_heap != 0) {
+      return fail("--set hugetlb.heap", "-XX:+UseLargePages takes the heap already",
+                  "give one of them");
+    }
+  }
   if (wishes_.hugetlb_heap != 0) {
     take_pools(draft.trace());
     FT_TRY_VOID(use_hugetlb_heap(draft, wishes_.hugetlb_heap, notes));

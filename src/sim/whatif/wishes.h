@@ -49,11 +49,12 @@ struct Wishes {
 
   // Flags of the JVM.
   std::uint64_t initial_heap = 0;  // 0: as recorded
-  bool huge_pages = false;
+  bool huge_pages = false;         // transparent
+  bool large_pages = false;        // hugetlb
   bool pretouch = false;
 
   bool change_jvm() const {
-    return initial_heap != 0 || huge_pages || pretouch || hugetlb_heap != 0;
+    return initial_heap != 0 || huge_pages || large_pages || pretouch || hugetlb_heap != 0;
   }
   // Where frames come from matters.
   bool need_memory() const {
