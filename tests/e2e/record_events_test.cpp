@@ -154,6 +154,19 @@ TEST(RecordEvents, EveryCallStraceSeesInTheSameJvmIsSeen) {
   }
 }
 
+TEST(RecordEvents, PhasesAreThoseOfTheJvmThatAScriptStarts) {
+  FT_NEEDS_BPF();
+  const auto jdks = installed_jdks();
+  if (jdks.empty()) GTEST_SKIP() << "no JDK under /usr/lib/jvm";
+  const Recorded recorded =
+      record("script.ft",
+             {"sh", "-c", fmt::format("'{}' -cp '{}' Hello; true", jdks[0].java(), classes())});
+  std::vector<std::string> phases;
+  for (const event::Phase& phase : recorded.trace.phases) phases.push_back(phase.name);
+  EXPECT_THAT(phases, testing::IsSupersetOf(
+                          {"before the JVM", "launcher", "VM init", "Java", "after the JVM"}));
+}
+
 TEST(RecordEvents, AJvmStartLosesNothingAndAddsUp) {
   FT_NEEDS_BPF();
   const auto jdks = installed_jdks();

@@ -53,7 +53,7 @@ std::uint64_t device_of(std::uint64_t kernel_device) {
 
 MessageDecoder::MessageDecoder(Nanoseconds start, PageFrames frames, event::EventSink& sink,
                                Hooks hooks)
-    : start_(start), frames_(frames), sink_(sink), hooks_(std::move(hooks)) {
+    : start_(start), frames_(frames), sink_(sink), hooks_(std::move(hooks)), stacks_(sink) {
   batch_.reserve(FT_FAULTS_PER_BATCH);
 }
 
@@ -121,6 +121,8 @@ void MessageDecoder::decode(std::span<const std::byte> message) {
     case FT_AUX_MAPPER:
       if (const auto* mapper = as<ft_aux_mapper>(message)) decode_aux_mapper(*mapper);
       return;
+    case FT_SAMPLE:
+      return decode_sample(message);
     default:
       ++not_understood_;
   }
@@ -171,25 +173,6 @@ void MessageDecoder::decode_faults(std::span<const std::byte> message) {
   }
   faults_ += batch_.size();
   sink_.on_faults(batch_);
-}
-
-event::StackId MessageDecoder::tell_new_stack(event::Pid pid, std::span<const std::uint64_t> frames,
-                                              bool truncated) {
-  event::Stack stack;
-  stack.pid = pid;
-  stack.truncated = truncated;
-  for (const std::uint64_t address : frames) stack.frames.push_back({.address = address});
-  sink_.on_stack(stack_count_, stack);
-  return stack_count_++;
-}
-
-event::StackId MessageDecoder::intern_stack(event::Pid pid, std::span<const std::uint64_t> frames,
-                                            bool truncated) {
-  std::string key(reinterpret_cast<const char*>(&pid), sizeof(pid));
-  key.append(reinterpret_cast<const char*>(frames.data()), frames.size_bytes());
-  const auto [entry, is_new] = stack_ids_.try_emplace(std::move(key), stack_count_);
-  if (is_new) tell_new_stack(pid, frames, truncated);
-  return entry->second;
 }
 
 event::FileId MessageDecoder::intern_file(const std::string& path, std::uint64_t device,
@@ -247,7 +230,7 @@ void MessageDecoder::decode_syscall(std::span<const std::byte> message) {
     const bool truncated = raw->stack_truncated != 0;
     if (raw->stack_bytes != 0 && hooks_.on_stack_copy) {
       // Equal frame pointers do not make equal stacks here: each is unwound for itself.
-      call.stack = tell_new_stack(call.pid, frames, truncated);
+      call.stack = stacks_.add(call.pid, frames, truncated);
       event::StackCopy copy;
       copy.stack = call.stack;
       copy.pid = call.pid;
@@ -257,10 +240,38 @@ void MessageDecoder::decode_syscall(std::span<const std::byte> message) {
       copy.memory.assign(memory.begin(), memory.end());
       hooks_.on_stack_copy(std::move(copy));
     } else {
-      call.stack = intern_stack(call.pid, frames, truncated);
+      call.stack = stacks_.of_call(call.pid, frames, truncated);
     }
   }
   sink_.on_syscall(call);
+}
+
+void MessageDecoder::decode_sample(std::span<const std::byte> message) {
+  const auto* raw = as<ft_sample>(message);
+  if (!raw) return;
+  const std::size_t kernel = raw->kernel_frames;
+  const std::size_t user = raw->user_frames;
+  const std::span<const std::byte> payload = message.subspan(sizeof(ft_sample));
+  if (kernel > FT_KERNEL_FRAMES || user > FT_MAX_FRAMES || payload.size() < (kernel + user) * 8) {
+    ++not_understood_;
+    return;
+  }
+  std::vector<std::uint64_t> frames(kernel + user);
+  if (!frames.empty()) std::memcpy(frames.data(), payload.data(), frames.size() * 8);
+  const std::span<const std::uint64_t> all(frames);
+
+  event::Sample sample;
+  sample.ts = at(raw->header.ts);
+  sample.tid = static_cast<event::Tid>(raw->header.tid);
+  if (kernel != 0) {
+    sample.kernel_stack = stacks_.of_sample(0, all.first(kernel), kernel == FT_KERNEL_FRAMES);
+  }
+  if (user != 0) {
+    const auto pid = static_cast<event::Pid>(raw->pid);
+    sample.user_stack = stacks_.of_sample(pid, all.last(user), user == FT_MAX_FRAMES);
+  }
+  ++samples_;
+  sink_.on_samples({&sample, 1});
 }
 
 void MessageDecoder::add_process(const event::Process& process, Nanoseconds start_ts) {
@@ -413,6 +424,16 @@ void MessageDecoder::decode_aux_mapper(const ft_aux_mapper& message) {
 const ProcessMarks* MessageDecoder::marks_of(event::Pid pid) const {
   const auto marks = marks_.find(pid);
   return marks == marks_.end() ? nullptr : &marks->second;
+}
+
+std::optional<event::Pid> MessageDecoder::only_jvm() const {
+  std::optional<event::Pid> found;
+  for (const auto& [pid, marks] : marks_) {
+    if (marks.libjvm_mapped == event::kStillThere) continue;
+    if (found) return std::nullopt;
+    found = pid;
+  }
+  return found;
 }
 
 std::optional<Nanoseconds> MessageDecoder::end_of(event::Pid pid) const {

@@ -15,6 +15,7 @@
 #include "base/units.h"
 #include "capture/bpf/messages.h"
 #include "capture/bpf/probes.h"
+#include "capture/bpf/stack_table.h"
 #include "event/sink.h"
 #include "event/stack_copy.h"
 
@@ -55,9 +56,13 @@ class MessageDecoder {
   // Marks of a process, for its phases; nullptr where it was never seen.
   const ProcessMarks* marks_of(event::Pid pid) const;
   std::optional<Nanoseconds> end_of(event::Pid pid) const;
+  // The one process that mapped a libjvm; nullopt where none did, or several.
+  std::optional<event::Pid> only_jvm() const;
 
   std::uint64_t messages_not_understood() const { return not_understood_; }
   std::uint64_t faults() const { return faults_; }
+  std::uint64_t samples() const { return samples_; }
+  const StackTable& stacks() const { return stacks_; }
 
  private:
   struct LiveProcess {
@@ -77,12 +82,9 @@ class MessageDecoder {
   void decode_rename(const ft_rename& message);
   void decode_alloc(const ft_alloc& message);
   void decode_mark(const ft_mark& message);
+  void decode_sample(std::span<const std::byte> message);
   void decode_aux_mapper(const ft_aux_mapper& message);
 
-  event::StackId intern_stack(event::Pid pid, std::span<const std::uint64_t> frames,
-                              bool truncated);
-  event::StackId tell_new_stack(event::Pid pid, std::span<const std::uint64_t> frames,
-                                bool truncated);
   event::FileId intern_file(const std::string& path, std::uint64_t device, std::uint64_t inode);
   event::PageAlloc block(std::uint64_t page, unsigned order, unsigned migratetype,
                          std::uint32_t gfp) const;
@@ -94,12 +96,12 @@ class MessageDecoder {
   std::map<event::Pid, LiveProcess> processes_;
   std::map<event::Tid, event::Thread> threads_;
   std::map<event::Pid, ProcessMarks> marks_;
-  std::unordered_map<std::string, event::StackId> stack_ids_;
+  StackTable stacks_;
   std::unordered_map<std::string, event::FileId> file_ids_;
-  event::StackId stack_count_ = 0;
   std::vector<event::Fault> batch_;
   std::uint64_t not_understood_ = 0;
   std::uint64_t faults_ = 0;
+  std::uint64_t samples_ = 0;
   int aux_mappers_ = 0;
 };
 

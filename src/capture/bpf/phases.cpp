@@ -26,4 +26,19 @@ std::vector<event::Phase> phases_of(const ProcessMarks& marks, Nanoseconds end) 
   return phases;
 }
 
+std::vector<event::Phase> phases_around_jvm(const ProcessMarks& target, Nanoseconds end,
+                                            const ProcessMarks& jvm, Nanoseconds jvm_end) {
+  std::vector<event::Phase> phases = phases_of(jvm, jvm_end);
+  if (phases.empty() || target.exec == event::kStillThere) return phases;
+  // A shell's `exec` starts the JVM in the target itself: then there is no before.
+  if (target.exec < jvm.exec) {
+    phases.insert(phases.begin(),
+                  {.name = "before the JVM", .start_ts = target.exec, .end_ts = jvm.exec});
+  }
+  if (jvm_end < end) {
+    phases.push_back({.name = "after the JVM", .start_ts = jvm_end, .end_ts = end});
+  }
+  return phases;
+}
+
 }  // namespace ft::capture::bpf

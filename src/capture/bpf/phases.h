@@ -13,4 +13,9 @@ namespace ft::capture::bpf {
 // "run".
 std::vector<event::Phase> phases_of(const ProcessMarks& marks, Nanoseconds end);
 
+// The same for a target that is no JVM and started one, as scripts do: "before the JVM", the JVM's
+// own phases from its exec to `jvm_end`, and "after the JVM".
+std::vector<event::Phase> phases_around_jvm(const ProcessMarks& target, Nanoseconds end,
+                                            const ProcessMarks& jvm, Nanoseconds jvm_end);
+
 }  // namespace ft::capture::bpf

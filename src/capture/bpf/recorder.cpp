@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@
 #include "capture/bpf/loss_report.h"
 #include "capture/bpf/phases.h"
 #include "capture/bpf/probes.h"
+#include "capture/bpf/sampling.h"
 #include "capture/file_systems.h"
 #include "capture/launch.h"
 #include "capture/signals.h"
@@ -43,6 +45,8 @@ namespace {
 // Often enough that the ring never fills, seldom enough to cost the target nothing. The JVM's marks
 // wake the recorder at once.
 constexpr int kPollMilliseconds = 10;
+
+constexpr Nanoseconds kNanosecondsPerSecond = 1'000'000'000;
 
 // A start copies some 15 MiB of stacks. A long recording stops copying here; frame pointers go on.
 constexpr std::size_t kMostStackCopyBytes = 256 * kMiB;
@@ -78,6 +82,7 @@ class Recorder {
   Result<void> prepare();
   void snapshot(event::Pid pid, std::string_view moment, std::span<const std::string_view> sources);
   std::size_t drain();
+  void sample(event::Tid tid, Probes::From from);
   void conclude(event::Pid target);
 
   const RecordOptions& options_;
@@ -92,6 +97,7 @@ class Recorder {
   std::uint64_t stack_copies_dropped_ = 0;
   Nanoseconds start_ = 0;
   Nanoseconds held_ = 0;
+  std::optional<Error> no_samples_;
   event::Pid held_process_ = 0;  // stops at exec and exit; 0: attached, nobody does
 };
 
@@ -107,6 +113,7 @@ Result<void> Recorder::prepare() {
   Probes::Options options;
   options.ring_bytes = options_.ring_bytes;
   options.stack_copy_bytes = options_.dwarf_stacks ? FT_STACK_COPY_BYTES : 0;
+  options.samples = options_.sample_hz != 0;
   probes_ = FT_TRY(Probes::load(options));
   marker_.emplace(*probes_);
   go_first();
@@ -159,6 +166,16 @@ std::size_t Recorder::drain() {
       [this](std::span<const std::byte> message) { decoder_->decode(message); });
 }
 
+// A host that refuses clocks is no reason to record nothing.
+void Recorder::sample(event::Tid tid, Probes::From from) {
+  if (options_.sample_hz == 0 || no_samples_) return;
+  const Nanoseconds period = kNanosecondsPerSecond / options_.sample_hz;
+  // A thread may have ended since it was listed.
+  const auto done = probes_->sample(tid, from, period);
+  const bool gone = !done && ::kill(tid, 0) != 0 && errno == ESRCH;
+  if (!done && !gone) no_samples_ = done.error();
+}
+
 Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
   auto child = FT_TRY(HeldChild::make(
       {.command = options_.command, .user = options_.user, .prepare = {}}, signals));
@@ -187,6 +204,7 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
   };
   auto watch = FT_TRY(TargetWatch::follow(child, signals, hooks));
   probes_->follow(target, target, Probes::From::Exec);
+  sample(target, Probes::From::Exec);
   if (auto failure = FT_TRY(child.release(watch))) {
     return RecordResult{.exit_status = failure->exit_status(), .not_started = failure->error};
   }
@@ -289,6 +307,7 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
       if (!followed.insert(tid).second) continue;
       something_new = true;
       probes_->follow(tid, target, Probes::From::Now);
+      sample(tid, Probes::From::Now);
       decoder_->add_thread(
           {.tid = tid, .pid = target, .start_ts = 0, .name = comm_of(target, tid)});
     }
@@ -323,11 +342,24 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
 void Recorder::conclude(event::Pid target) {
   marker_->finish(sink_);
   probes_->finish([this](std::span<const std::byte> message) { decoder_->decode(message); });
+  if (options_.sample_hz != 0) {
+    tell_samples({.period = kNanosecondsPerSecond / options_.sample_hz,
+                  .clock = probes_->sampled_time(),
+                  .lost = probes_->losses().ring_full[FT_SAMPLE],
+                  .refused = no_samples_},
+                 *decoder_, sink_);
+  }
   const Nanoseconds end = decoder_->end_of(target).value_or(now());
   host::take_host_snapshot("end", now(), sink_);
   if (const ProcessMarks* marks = decoder_->marks_of(target)) {
     if (marks->exec != event::kStillThere) tell(sink_, "target.exec_ts", marks->exec);
-    for (const event::Phase& phase : phases_of(*marks, end)) sink_.on_phase(phase);
+    const std::optional<event::Pid> jvm = decoder_->only_jvm();
+    const std::vector<event::Phase> phases =
+        jvm && *jvm != target
+            ? phases_around_jvm(*marks, end, *decoder_->marks_of(*jvm),
+                                std::min(decoder_->end_of(*jvm).value_or(end), end))
+            : phases_of(*marks, end);
+    for (const event::Phase& phase : phases) sink_.on_phase(phase);
   }
   tell(sink_, "target.exit_ts", end);
   if (probes_->fault_end() == FaultEnd::MemcgCount) {
