@@ -28,6 +28,7 @@ void report_failure(Outcome& outcome, const Error& error, int exit_status = kExi
 // `target`: the words after "--".
 void add_record(CLI::App& app, Outcome& outcome, std::vector<std::string> target);
 void add_report(CLI::App& app, Outcome& outcome);
+void add_diff(CLI::App& app, Outcome& outcome);
 void add_import(CLI::App& app, Outcome& outcome);
 void add_query(CLI::App& app, Outcome& outcome);
 void add_check(CLI::App& app, Outcome& outcome);

@@ -34,12 +34,14 @@ std::string page_words(const arch::PagemapWord& page) {
     text += words;
   };
   if (page.present) add("present");
-  if (page.swapped) {
+  // A guard page is an entry of the same form: a mark, nothing is in swap.
+  if (page.swapped && !page.guard) {
     add(fmt::format("swapped out: area {}, slot {}", page.swap_type, page.swap_offset));
   }
   if (page.guard) add("guard page");
   if (text.empty()) add("nothing there: the next access faults");
-  if (page.present || page.swapped) add(page.file_or_shared ? "of a file or shared" : "anonymous");
+  if (page.present || (page.swapped && !page.guard))
+    add(page.file_or_shared ? "of a file or shared" : "anonymous");
   if (page.exclusive) add("mapped by this process alone");
   if (page.soft_dirty) add("soft-dirty");
   if (page.uffd_write_protected) add("write-protected through userfaultfd");
@@ -109,12 +111,12 @@ class LiveAddress {
     answer_.text += fmt::format("page         {} (pagemap 0x{:016x})\n", page_words(page), *word);
     answer_.json["page"] = {{"pagemap", fmt::format("0x{:016x}", *word)},
                             {"present", page.present},
-                            {"swapped", page.swapped},
+                            {"swapped", page.swapped && !page.guard},
                             {"file_or_shared", page.file_or_shared},
                             {"guard", page.guard},
                             {"exclusive", page.exclusive},
                             {"frame", page.frame}};
-    if (page.swapped) {
+    if (page.swapped && !page.guard) {
       answer_.json["page"]["swap_area"] = page.swap_type;
       answer_.json["page"]["swap_slot"] = page.swap_offset;
     }

@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   Outcome outcome;
   add_record(app, outcome, target);
   add_report(app, outcome);
+  add_diff(app, outcome);
   add_import(app, outcome);
   add_query(app, outcome);
   add_check(app, outcome);

@@ -31,6 +31,7 @@ struct MapArguments {
   std::string output;
   bool regions = false;
   bool ask_jvm = false;
+  bool folios = false;
 };
 
 Result<report::model::MemoryMap> take(const MapArguments& arguments) {
@@ -40,8 +41,11 @@ Result<report::model::MemoryMap> take(const MapArguments& arguments) {
     if (arguments.pid != 0) options.pid = arguments.pid;
     return analysis::recorded_map(*reader, options);
   }
-  analysis::LiveMap live = FT_TRY(
-      analysis::LiveMap::open(arguments.pid, {.read_memory = true, .ask_jvm = arguments.ask_jvm}));
+  analysis::LiveMap live = FT_TRY(analysis::LiveMap::open(
+      arguments.pid, {.read_memory = true,
+                      .ask_jvm = arguments.ask_jvm,
+                      .folios = arguments.folios ? analysis::FoliosWanted::All
+                                                 : analysis::FoliosWanted::WhereCheap}));
   report::model::MemoryMap map = FT_TRY(live.take(analysis::MapDetail::Full));
   const host::HostFiles files;
   const auto who = FT_TRY(host::identify_process(files, arguments.pid));
@@ -110,6 +114,8 @@ void add_map(CLI::App& app, Outcome& outcome) {
   command->add_flag("--ask-jvm", arguments->ask_jvm,
                     "Ask the running JVM for its own account too, which costs it memory: how much "
                     "is told");
+  command->add_flag("--folios", arguments->folios,
+                    "Sizes of folios also of a process with more than 4 GiB in small pages");
   command->add_option("--format", arguments->format, "table, json or csv")
       ->check(CLI::IsMember({"table", "json", "csv"}))
       ->capture_default_str();

@@ -27,6 +27,8 @@ namespace ft::app {
 namespace {
 
 constexpr const char* kDefaultOutput = "firsttouch.ft";
+constexpr unsigned kDefaultSamplesASecond = 997;
+constexpr unsigned kMostSamplesASecond = 20'000;
 
 struct Arguments {
   std::string output;
@@ -35,7 +37,7 @@ struct Arguments {
   std::string snapshots = "light";
   double duration_seconds = 0;
   int pid = 0;
-  capture::RecordOptions options;
+  capture::RecordOptions options{.sample_hz = kDefaultSamplesASecond};
 };
 
 // Under sudo the recording belongs to who called it.
@@ -95,8 +97,7 @@ attribution::FilePathResolver resolver_of(const capture::RecordResult& result) {
   };
 }
 
-void name_stacks(const capture::RecordResult& result, event::MemoryTrace& small,
-                 event::EventSink& sink) {
+void name_stacks(const capture::RecordResult& result, event::MemoryTrace& small, TeeSink& sink) {
   event::Trace trace = small.trace().value();
   const attribution::FilePathResolver resolve = resolver_of(result);
   if (!result.stack_copies.empty()) {
@@ -105,7 +106,8 @@ void name_stacks(const capture::RecordResult& result, event::MemoryTrace& small,
     };
     tell_unwound(attribution::unwind_all(trace, result.stack_copies, keep, resolve), sink);
   }
-  const attribution::Symbolised named = attribution::symbolise(trace, resolve);
+  const attribution::Symbolised named =
+      attribution::symbolise(trace, resolve, sink.sampled_stacks());
   for (const event::StackId id : named.changed) {
     sink.on_stack(id, trace.stacks[static_cast<std::size_t>(id)]);
   }
@@ -119,10 +121,12 @@ void tell_summary(const TeeSink& seen, const std::string& path) {
   struct stat file{};
   ::stat(path.c_str(), &file);
   const Styler styler = Styler::for_fd(STDERR_FILENO);
+  const std::string samples =
+      seen.samples() == 0 ? std::string() : fmt::format(", {} samples", grouped(seen.samples()));
   const std::string losses =
       lost == 0 ? "nothing lost" : styler(Style::Bad, fmt::format("{} events LOST", grouped(lost)));
-  fmt::print(stderr, "firsttouch: {} page faults, {} system calls, {}: {} ({})\n",
-             grouped(seen.faults()), grouped(seen.syscalls()), losses, printable(path),
+  fmt::print(stderr, "firsttouch: {} page faults, {} system calls{}, {}: {} ({})\n",
+             grouped(seen.faults()), grouped(seen.syscalls()), samples, losses, printable(path),
              human_bytes(static_cast<std::uint64_t>(file.st_size)));
 }
 
@@ -216,6 +220,11 @@ void add_record(CLI::App& app, Outcome& outcome, std::vector<std::string> target
                    "Size of the event buffer: 64k to 1g (default 16m)")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(std::size_t{4096}, std::size_t{1} << 30U));
+  command
+      ->add_option("--sample", arguments->options.sample_hz,
+                   "Samples of the stacks a second of each running thread (bpf only); 0: none")
+      ->check(CLI::Range(0U, kMostSamplesASecond))
+      ->capture_default_str();
   command->prefix_command();
   command->footer(
       "The exit status is the command's own (128+N if signal N killed it); 125 if firsttouch\n"

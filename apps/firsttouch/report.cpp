@@ -6,11 +6,12 @@
 #include "analysis/analyse.h"
 #include "base/terminal.h"
 #include "command.h"
-#include "narrate.h"
+#include "html_page.h"
 #include "output.h"
+#include "perfetto.h"
 #include "recording/reader.h"
 #include "report/csv/csv.h"
-#include "report/html/html.h"
+#include "report/folded/folded.h"
 #include "report/json/json.h"
 #include "report/strace/print.h"
 #include "report/text/text.h"
@@ -47,27 +48,10 @@ std::string rendered(const report::model::Report& report, const ReportArguments&
   return report::text::render(report, options);
 }
 
-// One page of one recording, or of two laid over each other.
-Result<void> print_html(const ReportArguments& arguments) {
-  std::vector<report::model::Report> reports(arguments.files.size());
-  std::vector<report::model::Picture> pictures(arguments.files.size());
-  std::vector<report::html::Recorded> recordings;
-  for (std::size_t i = 0; i < arguments.files.size(); ++i) {
-    const auto reader = FT_TRY(recording::Reader::open(arguments.files[i]));
-    analysis::AnalyseOptions options;
-    options.top = arguments.top;
-    options.picture = &pictures[i];
-    reports[i] = FT_TRY(analysis::analyse(*reader, options));
-    narrate(*reader, reports[i], pictures[i]);
-    recordings.push_back({arguments.files[i], reports[i], pictures[i]});
-  }
-  Output output = FT_TRY(Output::open(arguments.output));
-  output.write(report::html::render(recordings));
-  return output.finish();
-}
-
 Result<void> run(const ReportArguments& arguments) {
-  if (arguments.format == "html") return print_html(arguments);
+  if (arguments.format == "html") {
+    return print_html(arguments.files, arguments.top, arguments.output);
+  }
   if (arguments.files.size() > 1) {
     return fail("report", "several recordings in one report are for --format html");
   }
@@ -78,7 +62,14 @@ Result<void> run(const ReportArguments& arguments) {
   analysis::AnalyseOptions options;
   options.top = arguments.top;
   const report::model::Report report = FT_TRY(analysis::analyse(*reader, options));
-  output.write(rendered(report, arguments, output));
+  if (arguments.format == "perfetto") {
+    FT_TRY_VOID(print_perfetto(*reader, report,
+                               [&](std::string_view bytes) { return output.write(bytes); }));
+  } else if (arguments.format == "folded") {
+    output.write(FT_TRY(report::folded::render(report)));
+  } else {
+    output.write(rendered(report, arguments, output));
+  }
   return output.finish();
 }
 
@@ -94,8 +85,8 @@ void add_report(CLI::App& app, Outcome& outcome) {
       ->type_name("FILE");
   command
       ->add_option("--format", arguments->format,
-                   "text, json, csv, html or strace")
-      ->check(CLI::IsMember({"text", "json", "csv", "html", "strace"}))
+                   "text, json, csv, html, perfetto, folded or strace")
+      ->check(CLI::IsMember({"text", "json", "csv", "html", "perfetto", "folded", "strace"}))
       ->capture_default_str();
   command->add_option("-o,--output", arguments->output, "Write to this file instead")
       ->type_name("OUT");

@@ -78,7 +78,13 @@ void TeeSink::on_tlb_flushes(std::span<const event::TlbFlush> flushes) {
 }
 
 void TeeSink::on_samples(std::span<const event::Sample> samples) {
+  samples_ += samples.size();
   recording_.on_samples(samples);
+  for (const event::Sample& sample : samples) {
+    if (sample.user_stack <= newest_sampled_) continue;
+    newest_sampled_ = sample.user_stack;
+    sampled_stacks_.push_back({sample.user_stack, sample.ts});
+  }
 }
 
 void TeeSink::on_mm_event(const event::MmEvent& event) {

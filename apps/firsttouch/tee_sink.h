@@ -4,8 +4,11 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
+#include <vector>
 
+#include "attribution/symboliser.h"
 #include "event/memory_trace.h"
 #include "event/sink.h"
 
@@ -34,6 +37,9 @@ class TeeSink : public event::EventSink {
 
   std::uint64_t faults() const { return faults_; }
   std::uint64_t syscalls() const { return syscalls_; }
+  std::uint64_t samples() const { return samples_; }
+  // When each user stack of a sample was first taken.
+  std::span<const attribution::StackUse> sampled_stacks() const { return sampled_stacks_; }
   std::uint64_t lost() const;  // events that happened and are missing
 
  private:
@@ -41,7 +47,10 @@ class TeeSink : public event::EventSink {
   event::EventSink& small_;
   std::uint64_t faults_ = 0;
   std::uint64_t syscalls_ = 0;
+  std::uint64_t samples_ = 0;
   event::StackId newest_stack_ = event::kNoStack;
+  event::StackId newest_sampled_ = event::kNoStack;
+  std::vector<attribution::StackUse> sampled_stacks_;
   std::map<std::string, std::uint64_t> lost_;
 };
 

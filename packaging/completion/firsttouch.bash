@@ -1,17 +1,18 @@
 # bash completion for firsttouch; needs nothing but bash itself.
 
-_firsttouch_commands="record report import query check map explain validate replay watch doctor"
+_firsttouch_commands="record report diff import query check map explain validate replay watch doctor"
 
 # The options of a command.
 _firsttouch_options() {
   case $1 in
     record) echo "-o --output --backend -p --pid --duration -u --user --stacks --snapshots --ring-size -h --help" ;;
     report) echo "--format --table --top -o --output -h --help" ;;
+    diff) echo "--before --after --format --top -o --output -h --help" ;;
     import) echo "-h --help" ;;
     "import strace") echo "-o --output --strict -h --help" ;;
     check | validate) echo "--format --most -h --help" ;;
     replay) echo "--machine --set --jvm --sweep --core --format -o --output -h --help" ;;
-    map) echo "-p --pid --at --regions --ask-jvm --sort --subsystem --format -o --output -h --help" ;;
+    map) echo "-p --pid --at --regions --ask-jvm --folios --sort --subsystem --format -o --output -h --help" ;;
     explain) echo "--entry --level --kernel -p --pid --format -h --help" ;;
     watch) echo "-p --pid -i --interval -n --count --once --plain --csv --json -o --output -h --help" ;;
     query | doctor) echo "--format -h --help" ;;
@@ -26,7 +27,7 @@ _firsttouch_values() {
     "record --backend") echo "auto bpf ptrace" ;;
     "record --stacks") echo "fp dwarf" ;;
     "record --snapshots") echo "light full" ;;
-    "record --duration" | "record --ring-size" | "report --top" | "check --most" | "validate --most" | "explain --entry") echo "any" ;;
+    "record --duration" | "record --ring-size" | "report --top" | "diff --top" | "check --most" | "validate --most" | "explain --entry") echo "any" ;;
     "replay --set") echo "thp= thp.64kB= thp.2048kB= thp.zero_page= thp.defrag= kernel= populate=heap hugetlb.heap=2M hugetlb.heap=1G hugetlb.2M= hugetlb.1G= numa.policy= numa.threads=together numa.threads=spread fragmented= cgroup.limit= memory= swap= swap.compression= swappiness=" ;;
     "replay --jvm") echo "-Xms -XX:+UseTransparentHugePages -XX:+UseLargePages -XX:+AlwaysPreTouch" ;;
     "replay --machine") echo "list host document cascade-lake-2s sapphire-rapids-2s milan-2s-nps4 genoa-2s" ;;
@@ -42,7 +43,9 @@ _firsttouch_values() {
     "record -p" | "record --pid" | "watch -p" | "watch --pid") echo "pid" ;;
     "watch -i" | "watch --interval" | "watch -n" | "watch --count") echo "any" ;;
     "record -u" | "record --user") echo "user" ;;
-    "report --format") echo "text json csv html strace" ;;
+    "report --format") echo "text json csv html perfetto folded strace" ;;
+    "diff --format") echo "text json html" ;;
+    "diff --before" | "diff --after") echo "file" ;;
     "report --table") echo "subsystems syscalls calls faults threads phases reconcile" ;;
     "query --format") echo "table csv json" ;;
     "check --format" | "explain --format" | "validate --format" | "replay --format" | "doctor --format")
@@ -151,7 +154,8 @@ _firsttouch() {
     case $command in
       record | watch) _firsttouch_target "$COMP_CWORD" ;;
       "import strace") _firsttouch_value file ;;
-      report | query | check | map | validate | replay) ((_firsttouch_at)) || _firsttouch_recordings ;;
+      report | diff) _firsttouch_recordings ;;
+      query | check | map | validate | replay) ((_firsttouch_at)) || _firsttouch_recordings ;;
       explain)
         if ((_firsttouch_at)); then
           _firsttouch_recordings

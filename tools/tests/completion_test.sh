@@ -66,7 +66,7 @@ expect "start.log" record -o x.ft -- cat start.l
 expect "start.log" record cat start.l
 expect "busy.ft recordings start.ft" report ""
 expect "start.ft" check st
-expect "text json csv strace" report start.ft --format ""
+expect "text json csv html perfetto folded strace" report start.ft --format ""
 expect "json" report --format j
 expect "table csv json" query start.ft --format ""
 expect "" query start.ft ""
