@@ -91,7 +91,7 @@ export class AddressAxis {
   constructor(picture: Picture, readonly scale: Scale, only: string | null) {
     const subsystemOf = (owner: number) => picture.owners[owner]?.subsystem ?? "Unknown";
     const all = stretches(picture.regions, subsystemOf).filter((s) => !only || s.subsystem === only);
-    const touched = scale === "balanced" ? clusters(picture.cells, 16) : [];
+    const touched = clusters(picture.cells, scale === "balanced" ? 16 : 4096);
     this.cut(all, touched);
 
     const weights = this.weigh();
@@ -204,6 +204,15 @@ export class AddressAxis {
     const exact = s.page + share * (s.end - s.page);
     const page = Math.min(Math.floor(exact), s.end - 1);
     return { page, inside: Math.floor((exact - page) * 4096) & 0xfff, band: this.bands[s.band]! };
+  }
+
+  // The segments of which nothing was ever touched, and how many bytes they are.
+  untouched(): { from: number; to: number; bytes: number }[] {
+    const out: { from: number; to: number; bytes: number }[] = [];
+    this.segments.forEach((s, i) => {
+      if (!s.touched) out.push({ from: this.starts[i]!, to: this.ends[i]!, bytes: (s.end - s.page) * 4096 });
+    });
+    return out;
   }
 
   // Cells' places, [from, to] each: -1 where they have none.

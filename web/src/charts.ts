@@ -35,7 +35,8 @@ function chart(title: string, times: number[], curves: Curve[], text: (v: number
         scales: { x: { time: false }, y: log ? { distr: 3, range: (_u, low, high) => [Math.max(low, 1024), Math.max(high, 4096)] } : {} },
         axes: [
           { ...axis, values: (_u, marks) => marks.map((m) => tickText(m, (marks[1] ?? m + 1) - (marks[0] ?? m))) },
-          { ...axis, size: 72, ...(log ? { splits: () => Array.from({ length: 9 }, (_, i) => 1024 * 16 ** i) } : {}), values: (_u, marks) => marks.map((m) => (m === null ? "" : text(m))) },
+          { ...axis, size: 72, 
+            ...(log ? { splits: () => Array.from({ length: 9 }, (_, i) => 1024 * 16 ** i), filter: (_u: uPlot, marks: number[]) => marks } : text === bytes ? { incrs: Array.from({ length: 50 }, (_, i) => 2 ** i) } : {}), values: (_u, marks) => marks.map((m) => (m === null ? "" : text(m))) },
         ],
         series: [
           { label: "time", value: (_u, v) => (v === null ? "" : duration(v)) },

@@ -301,6 +301,7 @@ export type Regions = Columns<typeof REGION_COLUMNS>;
 export type Cells = Columns<typeof CELL_COLUMNS>;
 export type Calls = Columns<typeof CALL_COLUMNS> & { names: string[]; words: string[] };
 export interface Counts {
+  startNs: number; // of the first bin
   binNs: number;
   rows: string[];
   entries: Columns<typeof COUNT_COLUMNS>;
@@ -330,6 +331,7 @@ export interface Recording {
   report: Report;
   picture: Picture;
   flame: Flame;
+  shift: number; // by how much its times were moved, to start with the first recording
 }
 
 // `until` and `to` are 0 where the thing was still there, else the moment + 1 (so do `dur`s).
@@ -341,7 +343,7 @@ function moments(column: Float64Array, none: number): Float64Array {
 
 function counts(packed: PackedCounts | null): Counts | null {
   if (!packed) return null;
-  return { binNs: packed.bin_ns, rows: packed.rows, entries: decodeTable(packed.entries, COUNT_COLUMNS) };
+  return { startNs: 0, binNs: packed.bin_ns, rows: packed.rows, entries: decodeTable(packed.entries, COUNT_COLUMNS) };
 }
 
 export function unpack(raw: RawPicture): Picture {
@@ -364,9 +366,38 @@ export function unpack(raw: RawPicture): Picture {
   };
 }
 
+// Puts the starts of all recordings at the moment of the first one's, for one axis of time.
+function align(recordings: Recording[]): void {
+  const start = recordings[0]!.picture.start;
+  for (const recording of recordings) {
+    const { picture, report } = recording;
+    const shift = start - picture.start;
+    recording.shift = shift;
+    if (shift === 0) continue;
+    const { regions, cells, calls } = picture;
+    for (const column of [regions.from, regions.to, cells.ts, cells.until, calls.ts]) column.forEach((ts, i) => (column[i] = ts + shift));
+    for (const thread of picture.threads) {
+      thread.start_ns += shift;
+      if (thread.end_ns !== null) thread.end_ns += shift;
+    }
+    for (const timed of [picture.events, picture.free_lists, report.longest_calls, report.longest_faults, report.resident_over_time?.points ?? []]) {
+      for (const item of timed) item.ts += shift;
+    }
+    for (const phase of report.time.phases) {
+      phase.start_ns += shift;
+      if (phase.end_ns !== null) phase.end_ns += shift;
+    }
+    for (const counts of [picture.latency, picture.allocations, picture.flushes]) if (counts) counts.startNs += shift;
+    picture.end_ns += shift;
+    picture.start += shift;
+  }
+}
+
 export function readData(text: string): Recording[] {
   const data = JSON.parse(text) as { recordings: { name: string; report: Report; picture: RawPicture; flame: Flame }[] };
-  return data.recordings.map((r) => ({ name: r.name, report: r.report, picture: unpack(r.picture), flame: r.flame }));
+  const recordings = data.recordings.map((r) => ({ name: r.name, report: r.report, picture: unpack(r.picture), flame: r.flame, shift: 0 }));
+  align(recordings);
+  return recordings;
 }
 
 export function whyMissing(recording: Recording, ...keys: string[]): string {

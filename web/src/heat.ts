@@ -66,7 +66,7 @@ export function latencyHeat(recording: Recording, state: State): HTMLElement {
     for (let i = 0; i < entries.rows; i++) {
       const strip = kinds.indexOf(Math.floor(entries.row[i]! / steps));
       const step = clamp(entries.row[i]! % steps);
-      const from = entries.bin[i]! * latency.binNs;
+      const from = latency.startNs + entries.bin[i]! * latency.binNs;
       if (from > state.view[1] || from + latency.binNs < state.view[0]) continue;
       const faded = state.brush && (from + latency.binNs < state.brush[0] || from > state.brush[1]);
       const [r, g, b] = heatColour(0.15 + 0.85 * (Math.log(entries.count[i]! + 1) / full));
@@ -86,7 +86,7 @@ export function latencyHeat(recording: Recording, state: State): HTMLElement {
     const py = event.clientY - box.top;
     const strip = Math.floor((py - 4) / (STRIP + GAP));
     const kind = kinds[strip];
-    const bin = Math.floor((state.view[0] + ((px - GUTTER) / (wide - GUTTER - 8)) * (state.view[1] - state.view[0])) / latency.binNs);
+    const bin = Math.floor((state.view[0] + ((px - GUTTER) / (wide - GUTTER - 8)) * (state.view[1] - state.view[0]) - latency.startNs) / latency.binNs);
     const step = Math.floor(LOW + ((y(strip, LOW) - py) / STRIP) * (HIGH - LOW));
     let n = 0;
     for (let i = 0; i < entries.rows; i++) {
@@ -95,7 +95,7 @@ export function latencyHeat(recording: Recording, state: State): HTMLElement {
     tip.hidden = kind === undefined || px < GUTTER || n === 0;
     if (tip.hidden) return;
     tip.textContent = `${count(n)} of “${latency.rows[kind!]}” took ${duration(2 ** (step / 2))} to ${duration(2 ** ((step + 1) / 2))}, ` +
-      `begun ${duration(bin * latency.binNs)} to ${duration((bin + 1) * latency.binNs)}`;
+      `begun ${duration(latency.startNs + bin * latency.binNs)} to ${duration(latency.startNs + (bin + 1) * latency.binNs)}`;
     tip.style.left = `${Math.min(px + 14, wide - 260)}px`;
     tip.style.top = `${py + 14}px`;
   });

@@ -25,7 +25,7 @@ function bars(caption: string, key: string, rows: BarRow[]): HTMLElement {
       bar.style.background = row.colour ?? "#0072b2";
       return h("tr", { "data-row": row.name },
         h("th", { scope: "row" }, row.name, row.note ? h("small", {}, row.note) : null),
-        h("td", { class: "number", "data-key": key }, figure(row.value, () => row.text), bar));
+        h("td", { class: "number", "data-key": key }, figure(row.value, () => row.text), row.value ? bar : null));
     })));
 }
 
@@ -34,7 +34,7 @@ function within(counts: Counts | null, state: State): Map<number, number> | null
   if (!counts || !state.brush) return null;
   const sums = new Map<number, number>();
   for (let i = 0; i < counts.entries.rows; i++) {
-    const from = counts.entries.bin[i]! * counts.binNs;
+    const from = counts.startNs + counts.entries.bin[i]! * counts.binNs;
     if (from + counts.binNs <= state.brush[0] || from > state.brush[1]) continue;
     sums.set(counts.entries.row[i]!, (sums.get(counts.entries.row[i]!) ?? 0) + counts.entries.count[i]!);
   }
@@ -105,11 +105,10 @@ export function pageTableTree(recording: Recording): HTMLElement {
   const { tables, owners } = recording.picture;
   const { page_tables } = recording.report;
   const facts = h("dl", { class: "facts" },
-    h("dt", {}, "VmPTE at the end"), h("dd", { "data-tables": "bytes" }, figure(page_tables.bytes, bytes)),
-    ...(["pte", "pmd", "pud"] as const).flatMap((level) => [
-      h("dt", {}, `${level.toUpperCase()} tables`),
-      h("dd", { "data-tables": level }, figure(page_tables.by_level ? page_tables.by_level[level] : null, count)),
-    ]));
+    h("div", {}, h("dt", {}, "VmPTE at the end"), h("dd", { "data-tables": "bytes" }, figure(page_tables.bytes, bytes))),
+    ...(["pte", "pmd", "pud"] as const).map((level) =>
+      h("div", {}, h("dt", {}, `${level.toUpperCase()} tables`),
+        h("dd", { "data-tables": level }, figure(page_tables.by_level ? page_tables.by_level[level] : null, count)))));
   if (!tables) return h("div", {}, facts, absent("Page tables by level", whyMissing(recording, "tables", "page_tables.by_level")));
   const bySubsystem = new Map<string, { pte: number; pages: number; huge: number }>();
   const puds = new Map<number, typeof tables>();
@@ -174,7 +173,7 @@ export function freeLists(recording: Recording): HTMLElement {
       const bar = h("i", { class: "databar", "aria-hidden": "true" });
       bar.style.width = `${((blocks * 2 ** order) / most) * 100}%`;
       bar.style.background = colour;
-      return h("td", { class: "number" }, figure(blocks, count), bar);
+      return h("td", { class: "number" }, figure(blocks, count), blocks > 0 ? bar : null);
     };
     return h("table", { class: "bars" }, h("caption", {}, `${zone}: ${bytes(4096 * pages(before))} free${one ? "" : ` at ${before.moment}, ${bytes(4096 * pages(after))} at ${after.moment}`}`),
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "order"), h("th", { scope: "col", class: "number" }, one ? before.moment : `blocks at ${before.moment}`),

@@ -36,14 +36,15 @@ function header(recordings: Recording[], state: State): HTMLElement {
       return h("div", { class: "target", "data-recording": r },
         h("p", { class: "command" }, many ? h("b", {}, `${"AB"[r]} `) : null, quoted(command, 900)),
         h("dl", { class: "facts" },
-          h("dt", {}, "wall time"), h("dd", { "data-time": "wall_ns" }, figure(time.wall_ns, duration)),
-          h("dt", {}, "memory management"), h("dd", { "data-time": "kernel_mm_ns" }, figure(time.kernel_mm_ns, duration)),
-          h("dt", {}, "page faults"), h("dd", { "data-time": "faults" }, figure(faults.count, count)),
-          h("dt", {}, "mapped"), h("dd", { "data-time": "reserved_bytes" }, figure(memory.reserved_bytes, bytes)),
-          h("dt", {}, "in memory at the end"), h("dd", { "data-time": "resident_end_bytes" }, figure(memory.resident_end_bytes, bytes)),
-          h("dt", {}, "exit"), h("dd", {}, figure(target.exit_status, String))),
+          h("div", {}, h("dt", {}, "wall time"), h("dd", { "data-time": "wall_ns" }, figure(time.wall_ns, duration))),
+          h("div", {}, h("dt", {}, "memory management"), h("dd", { "data-time": "kernel_mm_ns" }, figure(time.kernel_mm_ns, duration))),
+          h("div", {}, h("dt", {}, "page faults"), h("dd", { "data-time": "faults" }, figure(faults.count, count))),
+          h("div", {}, h("dt", {}, "mapped"), h("dd", { "data-time": "reserved_bytes" }, figure(memory.reserved_bytes, bytes))),
+          h("div", {}, h("dt", {}, "in memory at the end"), h("dd", { "data-time": "resident_end_bytes" }, figure(memory.resident_end_bytes, bytes))),
+          h("div", {}, h("dt", {}, "exit"), h("dd", {}, figure(target.exit_status, String)))),
         h("p", { class: "host" }, BACKENDS[backend] ?? backend, " · ", quoted(host.kernel ?? "host not known", 80), host.cpu ? " · " : "", host.cpu ? quoted(host.cpu, 80) : "",
-          target.processes > 1 ? ` · ${count(target.processes)} processes` : "", ` · ${count(target.threads)} threads`, memory.note ? " · " : "", memory.note ? quoted(memory.note) : ""));
+          target.processes > 1 ? ` · ${count(target.processes)} processes` : "", ` · ${count(target.threads)} threads`, memory.note ? " · " : "", memory.note ? quoted(memory.note) : "",
+          recording.shift ? ` · its times are moved by ${duration(recording.shift)}, so that both starts stand above each other` : ""));
     }));
 }
 

@@ -153,6 +153,7 @@ export class AddressMap {
     context.clip();
     this.drawRegions(context, colours.dark);
     this.drawTouched(context);
+    this.drawUntouched(context);
     context.restore();
     this.drawBands(context);
     this.drawOver();
@@ -215,6 +216,8 @@ export class AddressMap {
         context.fillStyle = withAlpha(colour, dark ? 0.3 : 0.22);
         context.fillRect(x0, y0, width, Math.max(y1 - y0, 0.6));
       } else if (y1 - y0 >= 3 && width >= 3) {
+        context.fillStyle = withAlpha(colour, 0.05);
+        context.fillRect(x0, y0, width, y1 - y0);
         context.strokeStyle = withAlpha(colour, 0.75);
         context.lineWidth = 1;
         context.strokeRect(x0 + 0.5, y0 + 0.5, width - 1, y1 - y0 - 1);
@@ -238,6 +241,22 @@ export class AddressMap {
     this.image.getContext("2d")!.putImageData(image, 0, 0);
     context.imageSmoothingEnabled = false;
     context.drawImage(this.image, GUTTER, TOP, this.plotWidth, this.plotHeight);
+  }
+
+  // In words, where there is room: it is the point of the picture.
+  private drawUntouched(context: CanvasRenderingContext2D): void {
+    if (this.recording.report.faults.count === null) return;
+    const colours = theme();
+    context.font = "italic 11px system-ui, sans-serif";
+    context.textAlign = "right";
+    context.textBaseline = "middle";
+    context.fillStyle = colours.dim;
+    for (const part of this.axis.untouched()) {
+      const y0 = Math.max(this.y(part.from), TOP);
+      const y1 = Math.min(this.y(part.to), HEIGHT - BOTTOM);
+      if (y1 - y0 < 17) continue;
+      context.fillText(`${bytes(part.bytes)} never touched`, GUTTER + this.plotWidth - 12, (y0 + y1) / 2);
+    }
   }
 
   private drawBands(context: CanvasRenderingContext2D): void {
@@ -321,17 +340,13 @@ export class AddressMap {
       const i = stages.findIndex((stage) => stage.name === name);
       return i < 0 || stages[i]!.ns === null ? null : spent[i]!.at(moment);
     };
-    const entry = (name: string, value: HTMLElement, cost: number | null) => [
-      h("dt", {}, name),
-      h("dd", {}, value, " ", h("small", {}, "cost so far ", figure(cost, duration))),
-    ];
+    const entry = (name: string, value: HTMLElement, cost: number | null) =>
+      h("div", {}, h("dt", {}, name), h("dd", {}, value, " ", h("small", {}, "cost so far ", figure(cost, duration))));
     this.reading.replaceChildren(
-      ...[
-        [h("dt", {}, "Moment"), h("dd", {}, figure(Math.round(moment), duration))],
-        entry("Reserved", figure(reserved.at(moment), bytes), spentOn("reserve")),
-        entry("Committed", figure(committed.at(moment), bytes), spentOn("commit")),
-        entry("Touched", figure(faultsKnown ? touched.at(moment) : null, bytes), spentOn("touch")),
-      ].flat(),
+      h("div", {}, h("dt", {}, "Moment"), h("dd", {}, figure(Math.round(moment), duration))),
+      entry("Reserved", figure(reserved.at(moment), bytes), spentOn("reserve")),
+      entry("Committed", figure(committed.at(moment), bytes), spentOn("commit")),
+      entry("Touched", figure(faultsKnown ? touched.at(moment) : null, bytes), spentOn("touch")),
     );
     const share = (moment - this.state.whole[0]) / (this.state.whole[1] - this.state.whole[0]);
     this.slider.value = String(Math.round(share * 1000));

@@ -32,7 +32,7 @@ function numberTable<Row>(caption: string, first: string, rows: Row[], name: (ro
           ...columns.map((column, i) => {
             const value = column.value(row);
             const cell = h("td", { class: "number", "data-key": column.key }, figure(value, column.text));
-            if (column.bar && value !== null && most[i]! > 0) {
+            if (column.bar && value !== null && value > 0) {
               const bar = h("i", { class: "databar", "aria-hidden": "true" });
               bar.style.width = `${(value / most[i]!) * 100}%`;
               bar.style.background = column.bar(row);
@@ -65,8 +65,8 @@ function note(selected: Selected | null, state: State): HTMLElement | null {
 }
 
 // Tables that follow the selection.
-export function following(recordings: Recording[], state: State, make: (recording: Recording, selected: Selected | null) => (HTMLElement | null)[]): HTMLElement {
-  const holder = h("div", { class: recordings.length > 1 ? "beside" : "" });
+export function following(recordings: Recording[], state: State, make: (recording: Recording, selected: Selected | null) => (HTMLElement | null)[], wide = false): HTMLElement {
+  const holder = h("div", { class: recordings.length > 1 && !wide ? "beside" : "" });
   const render = () => {
     holder.replaceChildren(
       ...recordings.map((recording, r) => {
@@ -122,7 +122,7 @@ export function subsystemTable(recordings: Recording[], state: State, maps: Addr
       parts.push(absent(gone[0]!.toUpperCase() + gone.slice(1), whyMissing(recording, "subsystems.resident", "faults", "syscalls.time", "subsystems.resident_peak")));
     }
     return parts;
-  });
+  }, true);
 }
 
 export function syscallTable(recordings: Recording[], state: State): HTMLElement {
@@ -165,7 +165,7 @@ export function faultTable(recordings: Recording[], state: State): HTMLElement {
          ["total_ns", faults.total_ns, duration], ["p50_ns", faults.p50_ns, duration], ["p99_ns", faults.p99_ns, duration], ["max_ns", faults.max_ns, duration]] as const;
     const titles: Record<string, string> = { count: "faults", total_ns: "in all", p50_ns: "median", p99_ns: "99 %", max_ns: "longest" };
     return [
-      h("dl", { class: "facts" }, ...facts.flatMap(([key, value, text]) => [h("dt", {}, titles[key] ?? key), h("dd", { "data-fault": key }, figure(value as number | null, text))])),
+      h("dl", { class: "facts" }, ...facts.map(([key, value, text]) => h("div", {}, h("dt", {}, titles[key] ?? key), h("dd", { "data-fault": key }, figure(value as number | null, text))))),
       numberTable("Page faults by kind", "kind", rows, (r) => r.name, (r) => h("span", {}, r.name), columns.filter((c) => rows.some((row) => c.value(row) !== null))),
     ];
   });

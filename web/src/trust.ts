@@ -30,6 +30,10 @@ function text(line: ReconcileLine, value: number): string {
 
 export function trustSection(recording: Recording): HTMLElement {
   const { report, picture } = recording;
+  const missing = [...report.missing, ...picture.missing];
+  if (recording.flame.stacks.length === 0 && !missing.some((m) => m.what === "samples")) {
+    missing.push({ what: "samples", why: "stacks were not sampled" });
+  }
   const losses = Object.entries(report.loss.by_kind);
   return h("div", {},
     report.reconcile.length > 0
@@ -51,8 +55,8 @@ export function trustSection(recording: Recording): HTMLElement {
       ? h("details", {}, h("summary", {}, `${report.loss.notices.length} notices`), h("ul", {}, ...report.loss.notices.map((n) => h("li", {}, `${printable(n.kind)} (${count(n.count)}): `, quoted(n.meaning)))))
       : null,
     h("h3", {}, "Not there"),
-    report.missing.length + picture.missing.length > 0
-      ? h("ul", { class: "missing" }, ...[...report.missing, ...picture.missing].map((m) => h("li", {}, h("code", {}, m.what), ": ", quoted(m.why))))
+    missing.length > 0
+      ? h("ul", { class: "missing" }, ...missing.map((m) => h("li", {}, h("code", {}, m.what), ": ", quoted(m.why))))
       : h("p", {}, "Nothing: every part of this report was recorded."),
     report.contradictions.length > 0
       ? h("details", {}, h("summary", {}, `${report.contradictions.length} contradictions in the recorded calls`), h("ul", {}, ...report.contradictions.slice(0, 100).map((c) => h("li", {}, quoted(c)))))

@@ -50,9 +50,10 @@ export function record(name, command, options = []) {
 export async function cutShort(name, command) {
   const file = join(FOLDER, `${name}.ft`);
   const recorder = spawn(FIRSTTOUCH, ["record", "-o", file, "--", ...command], { stdio: "ignore" });
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  const ended = new Promise((resolve) => recorder.on("exit", resolve));
+  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 2500))]);
   recorder.kill("SIGKILL");
-  await new Promise((resolve) => recorder.on("close", resolve));
+  await ended;
   return file;
 }
 
@@ -95,7 +96,9 @@ export async function open(browser, file, options = {}) {
 export async function shot(page, name, selector) {
   mkdirSync(SHOTS, { recursive: true });
   const path = join(SHOTS, `${name}.png`);
-  if (selector) {
+  if (selector === null) {
+    await page.screenshot({ path }); // as it is on the screen
+  } else if (selector) {
     const part = page.locator(selector).first();
     await page.evaluate(() => (document.querySelector("nav").style.position = "static"));
     await part.scrollIntoViewIfNeeded();

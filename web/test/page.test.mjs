@@ -53,6 +53,7 @@ test("a JVM's page opens quickly, small and without a sound", needsJvm, async ()
   for (const id of ["cost", "map", "timeline", "subsystems", "calls", "faults", "orders", "flushes", "tables", "free", "numa", "flame", "findings", "trust"]) {
     assert.ok(sections.includes(id), `no section ${id}`);
   }
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), "it does not scroll sideways");
   await shot(page, "whole-light");
   await close();
 });
@@ -60,7 +61,7 @@ test("a JVM's page opens quickly, small and without a sound", needsJvm, async ()
 test("its figures are those of report --format json", needsJvm, async () => {
   const { html, json } = helloPage();
   const { page, close } = await open(browser, html.file);
-  const rows = new Map(await valuesIn(page, "#subsystems tbody tr"));
+  const rows = new Map(await valuesIn(page, "#subsystems tr[data-row]"));
   assert.equal(rows.size, json.subsystems.length);
   for (const subsystem of json.subsystems) {
     const row = rows.get(subsystem.name);
@@ -138,7 +139,7 @@ test("scrub, zoom, hover and keys move the map", needsJvm, async () => {
     touched = (await page.locator("#map .tip").textContent()) ?? "";
   }
   assert.match(touched, /touched .* (ns|µs|ms)/s);
-  await shot(page, "map-hover", "#map");
+  await shot(page, "map-hover", null);
 
   const whole = await state();
   await page.mouse.move(box.x + 400, box.y + 150);
@@ -184,7 +185,7 @@ test("scrub, zoom, hover and keys move the map", needsJvm, async () => {
 test("a selected stretch of time filters the tables, and lets go again", needsJvm, async () => {
   const { html, json } = helloPage();
   const { page, wrong, close } = await open(browser, html.file);
-  const faults = async () => (await valuesIn(page, "#subsystems tbody tr")).reduce((a, [, cells]) => a + cells.faults.value, 0);
+  const faults = async () => (await valuesIn(page, "#subsystems tr[data-row]")).reduce((a, [, cells]) => a + cells.faults.value, 0);
   const frame = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   assert.equal(await faults(), json.faults.count);
   await page.locator("#timeline canvas").scrollIntoViewIfNeeded();
@@ -223,13 +224,13 @@ test("each view has its screenshot, in the dark and on paper too", needsJvm, asy
   const { page, wrong, close } = await open(browser, html.file, { colorScheme: "dark" });
   const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const dark = await background();
-  await shot(page, "whole-dark");
+  for (const id of ["cost", "map", "timeline"]) await shot(page, `dark-${id}`, `#${id}`);
   await page.click("button.theme");
   assert.notEqual(await background(), dark);
   for (const id of await page.$$eval("main > section", (all) => all.map((s) => s.id))) await shot(page, `view-${id}`, `#${id}`);
   await page.emulateMedia({ media: "print" });
   assert.equal(await page.locator("nav").isHidden(), true);
-  await shot(page, "whole-print");
+  await shot(page, "print-subsystems", "#subsystems");
   // Everything that can be used has a name, every table a heading.
   const nameless = await page.$$eval("button, select, input, canvas[tabindex]", (all) =>
     all.filter((e) => !(e.textContent?.trim() || e.getAttribute("aria-label") || e.closest("label"))).map((e) => e.outerHTML.slice(0, 80)));
@@ -245,7 +246,8 @@ test("two recordings stand beside each other", needsJvm, async () => {
   const json = reportJson(other);
   assert.equal(Number(await page.getAttribute("tr[data-compare='page faults'] td:nth-child(3) [data-value]", "data-value")), json.faults.count);
   assert.equal(await page.$$eval("#map .map", (all) => all.length), 2);
-  await shot(page, "two-recordings");
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), "it does not scroll sideways");
+  for (const id of ["compare", "map"]) await shot(page, `two-${id}`, `#${id}`);
   assert.deepEqual(wrong, []);
   await close();
 });
@@ -259,7 +261,7 @@ for (const [jdk, home] of JDKS) {
       const html = reportHtml(file);
       const { page, wrong, close } = await open(browser, html.file);
       assert.ok(html.bytes < 3e6, `${html.bytes} bytes`);
-      const rows = new Map(await valuesIn(page, "#subsystems tbody tr"));
+      const rows = new Map(await valuesIn(page, "#subsystems tr[data-row]"));
       for (const s of json.subsystems) assert.equal(rows.get(s.name).faults.value, s.faults);
       await shot(page, `jdk${jdk}-${collector.slice(8)}`, "#map");
       assert.deepEqual(wrong, []);
@@ -278,7 +280,7 @@ test("more faults than cells are drawn as aggregates that add up", { skip: noBpf
   });
   assert.equal(sums.faults, json.faults.count);
   assert.ok(sums.rows <= 100_000 && sums.cell_ns > 0);
-  await shot(page, "many-faults");
+  await shot(page, "many-faults", "#map");
   assert.deepEqual(wrong, []);
   await close();
 });
@@ -302,7 +304,7 @@ test("a recording that was cut short says so at the top", { skip: noBpf ?? false
   const { page, wrong, close } = await open(browser, reportHtml(file).file);
   assert.deepEqual(wrong, []);
   assert.match(await page.locator(".trust").first().textContent(), /cut short/i);
-  await shot(page, "cut-short");
+  await shot(page, "cut-short", ".trust");
   await close();
 });
 
@@ -326,6 +328,6 @@ test("hostile strings are text", async () => {
   const text = await page.locator("main").textContent();
   assert.ok(!text.includes("\u202e"), "bidi overrides are shown by their number");
   assert.notEqual(await page.title(), "x");
-  await shot(page, "hostile");
+  await shot(page, "hostile", "header");
   await close();
 });
