@@ -112,7 +112,7 @@ struct LiveMap::State {
     owners.assign(areas);
     MapBuilder builder(areas, owners.pieces(), owners.owners());
     builder.set_walk(MapBuilder::Walk::Scan);
-    FT_TRY_VOID(walk(areas, {}, builder));
+    FT_TRY_VOID(walk(areas, {}, builder, Look::Quick));
     if (const auto arrived = arrivals.end_walk()) builder.on_arrived(*arrived);
     if (only_node) builder.set_only_node(*only_node);
     builder.finish(map, RegionsWanted::No);
@@ -162,11 +162,12 @@ struct LiveMap::State {
     MapBuilder builder(areas, owners.pieces(), owners.owners());
     builder.set_counters(entries);
     builder.set_walk(scan.scans() ? MapBuilder::Walk::Scan : MapBuilder::Walk::Words);
-    FT_TRY_VOID(walk(areas, entries, builder, Folios::Wanted));
+    const std::string why_no_folios = what_forbids_folios(rollup.sums);
+    FT_TRY_VOID(
+        walk(areas, entries, builder, why_no_folios.empty() ? Look::WithFolios : Look::Thorough));
     if (scan.scans()) (void)arrivals.end_walk();
-    if (!folios || !scan.scans()) {
-      map.missing.push_back(
-          {"folios", folios ? "the kernel has no PAGEMAP_SCAN (6.7)" : folios.error().message()});
+    if (!folios || !why_no_folios.empty()) {
+      map.missing.push_back({"folios", folios ? why_no_folios : folios.error().message()});
     }
     std::vector<host::NumaArea> nodes;
     if (only_node) {
@@ -206,15 +207,27 @@ struct LiveMap::State {
     }
   }
 
-  enum class Folios : std::uint8_t { No, Wanted };
+  // Empty: nothing but the right to look at frames could be missing.
+  std::string what_forbids_folios(const host::SmapsCounters& sums) const {
+    if (!scan.scans()) return "the kernel has no PAGEMAP_SCAN (6.7)";
+    const std::uint64_t huge = sums.anon_huge_pages + sums.shmem_pmd_mapped + sums.file_pmd_mapped;
+    const std::uint64_t one_by_one = sums.rss > huge ? sums.rss - huge : 0;
+    if (options.folios == FoliosWanted::All || one_by_one <= kMostForFolios) return {};
+    return fmt::format("{} are mapped in small pages, and looking at each takes a while: --folios",
+                       human_bytes(one_by_one));
+  }
+
+  enum class Look : std::uint8_t { Quick, Thorough, WithFolios };
   Result<void> walk(std::span<const host::Vma> areas, std::span<const host::SmapsEntry> entries,
-                    MapBuilder& builder, Folios wanted = Folios::No) {
-    const bool with_folios = wanted == Folios::Wanted && scan.scans();
+                    MapBuilder& builder, Look look) {
+    const bool with_folios = look == Look::WithFolios;
+    const bool sampling = look != Look::Quick && scan.scans();
     huge_sample = {};
+    if (with_folios && folios) folios->forget();
     const auto visit = [&](const host::PageRun& run) {
       builder.on_run(run);
       if (run.resident()) arrivals.on_resident(run.range);
-      if (with_folios && run.huge && !run.file) huge_sample.add(run.range);
+      if (sampling && run.huge && !run.file) huge_sample.add(run.range);
       if (with_folios) look_at_folios(run, builder);
     };
     if (areas.empty()) return {};

@@ -24,10 +24,17 @@ enum class MapDetail : std::uint8_t {
   Full,
 };
 
+// A full look tells folios where the process's memory in pages mapped one by one is no more than
+// this, and above it only where all of them are wanted: each takes a look at its frame.
+inline constexpr std::uint64_t kMostForFolios = std::uint64_t{4} << 30U;
+
+enum class FoliosWanted : std::uint8_t { WhereCheap, All };
+
 struct LiveMapOptions {
   bool read_memory = true;  // the JVM's own data and malloc's; false: by /proc and shape alone
   // Each full look asks the JVM for its own account, which costs it memory.
   bool ask_jvm = false;
+  FoliosWanted folios = FoliosWanted::WhereCheap;
 };
 
 class LiveMap {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <utility>
 
 #include "arch/pagemap.h"
 #include "base/units.h"
@@ -16,6 +17,7 @@ namespace ft::host {
 namespace {
 
 constexpr std::size_t kWordsAtOnce = 8192;
+constexpr std::size_t kWordsAtLeast = 512;
 constexpr std::uint8_t kLargestOrder = kFolioOrders - 1;
 
 }  // namespace
@@ -64,40 +66,62 @@ Result<const FolioScan::Orders*> FolioScan::orders_of(std::uint64_t block) {
   return last_orders_;
 }
 
+// Ranges follow each other closely in processes of very many mappings: a read goes on past the end
+// of what is asked for, and the next one finds its words there.
+Result<std::span<const std::uint64_t>> FolioScan::words_from(AddressRange range) {
+  if (!window_.contains(range.start)) {
+    const std::uint64_t pages =
+        std::clamp<std::uint64_t>(range.size() >> kPageShift, kWordsAtLeast, kWordsAtOnce);
+    words_.resize(pages);
+    const ssize_t got =
+        ::pread(pagemap_.get(), words_.data(), pages * sizeof(std::uint64_t),
+                static_cast<off_t>((range.start >> kPageShift) * sizeof(std::uint64_t)));
+    if (got < 0) return fail_errno("pagemap", errno);
+    words_.resize(static_cast<std::size_t>(got) / sizeof(std::uint64_t));
+    window_ = AddressRange::of_size(range.start, words_.size() * kPageSize);
+  }
+  const std::span<const std::uint64_t> all(words_);
+  const std::uint64_t skipped = (range.start - window_.start) >> kPageShift;
+  const std::uint64_t wanted = range.intersection(window_).size() >> kPageShift;
+  return all.subspan(skipped, wanted);
+}
+
 Result<void> FolioScan::walk(AddressRange range,
                              const std::function<void(AddressRange, unsigned order)>& visit) {
-  words_.resize(kWordsAtOnce);
   AddressRange part{range.start, range.start};
   unsigned order = 0;
   const auto end_part = [&] {
     if (!part.empty()) visit(part, order);
   };
   for (std::uint64_t at = page_floor(range.start); at < range.end;) {
-    const std::uint64_t pages =
-        std::min<std::uint64_t>(words_.size(), (page_ceil(range.end) - at) >> kPageShift);
-    const ssize_t got = ::pread(pagemap_.get(), words_.data(), pages * sizeof(std::uint64_t),
-                                static_cast<off_t>((at >> kPageShift) * sizeof(std::uint64_t)));
-    if (got < 0) return fail_errno("pagemap", errno);
-    const std::size_t count = static_cast<std::size_t>(got) / sizeof(std::uint64_t);
-    if (count == 0) break;
-    for (std::size_t i = 0; i < count; ++i, at += kPageSize) {
-      const arch::PagemapWord page = arch::decode_pagemap(words_[i]);
+    const std::span<const std::uint64_t> words = FT_TRY(words_from({at, page_ceil(range.end)}));
+    if (words.empty()) break;
+    for (const std::uint64_t word : words) {
+      const arch::PagemapWord page = arch::decode_pagemap(word);
+      const std::uint64_t here_at = std::exchange(at, at + kPageSize);
       if (!page.present) continue;
       if (page.frame == 0) {
         return fail("frame numbers", "the kernel hides them", "root with CAP_SYS_ADMIN sees them");
       }
       const Orders* orders = FT_TRY(orders_of(page.frame / kBlock));
       const unsigned here = (*orders)[page.frame % kBlock];
-      if (part.end != at || here != order) {
+      if (part.end != here_at || here != order) {
         end_part();
-        part = {at, at};
+        part = {here_at, here_at};
         order = here;
       }
-      part.end = at + kPageSize;
+      part.end = at;
     }
   }
   end_part();
   return {};
+}
+
+void FolioScan::forget() {
+  window_ = {};
+  blocks_.clear();
+  last_block_ = ~std::uint64_t{0};
+  last_orders_ = nullptr;
 }
 
 }  // namespace ft::host

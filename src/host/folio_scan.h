@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -32,9 +33,11 @@ class FolioScan {
   static Result<FolioScan> open(pid_t pid, const HostFiles& files);
 
   // Calls visit(part, order) for the pages of `range` that are present, by address: neighbouring
-  // pages of one order are one part. Memory is bounded.
+  // pages of one order are one part. Memory is bounded. Call forget() before ranges that were
+  // looked at before.
   Result<void> walk(AddressRange range,
                     const std::function<void(AddressRange, unsigned order)>& visit);
+  void forget();
 
  private:
   static constexpr std::size_t kBlock = 512;  // frames: folios up to 2 MiB do not cross its borders
@@ -43,6 +46,7 @@ class FolioScan {
 
   FolioScan(Fd pagemap, FrameReader frames)
       : pagemap_(std::move(pagemap)), frames_(std::move(frames)) {}
+  Result<std::span<const std::uint64_t>> words_from(AddressRange range);
   Result<const Orders*> orders_of(std::uint64_t block);
 
   Fd pagemap_;
@@ -50,7 +54,8 @@ class FolioScan {
   std::unordered_map<std::uint64_t, std::unique_ptr<Orders>> blocks_;
   std::uint64_t last_block_ = ~std::uint64_t{0};
   const Orders* last_orders_ = nullptr;
-  std::vector<std::uint64_t> words_;
+  std::vector<std::uint64_t> words_;  // of pagemap, of the addresses in window_
+  AddressRange window_;
 };
 
 // The orders of the frames of one aligned block of 512, from their flags; fewer at the end of

@@ -77,7 +77,9 @@ TEST_P(AskJvm, InDetailTheEvidenceIsNmt) {
   for (const Json& line : map["reconcile"]) EXPECT_TRUE(line["agrees"]) << line.dump(2);
   for (const Json& region : map["regions"]) {
     // Finer names than NMT's stay; nothing of the heap's is anybody else's word.
-    if (region["subsystem"] == "Java heap") EXPECT_EQ(region["evidence"], "nmt");
+    if (region["subsystem"] == "Java heap") {
+      EXPECT_EQ(region["evidence"], "nmt");
+    }
   }
   // Asked again, through the socket that is there now, it costs no thread.
   const Json again = map_of(jvm.pid())["asked"];

@@ -74,7 +74,9 @@ class Swap {
   Swap& operator=(const Swap&) = delete;
   ~Swap() {
     if (number_.empty()) return;
-    if (on_) EXPECT_EQ(run({"swapoff", "/dev/zram" + number_}).exit_status(), 0);
+    if (on_) {
+      EXPECT_EQ(run({"swapoff", "/dev/zram" + number_}).exit_status(), 0);
+    }
     std::ofstream("/sys/block/zram" + number_ + "/reset") << 1 << std::flush;
     std::ofstream("/sys/class/zram-control/hot_remove") << number_ << std::flush;
   }
@@ -206,12 +208,16 @@ TEST_F(LivePages, AreWhatPagemapAndKpageflagsSay) {
   EXPECT_TRUE(told["private_file"]["page"]["file_or_shared"]);
   EXPECT_TRUE(has_flag("copied", "ANON"));
   EXPECT_TRUE(told["shared"]["page"]["file_or_shared"]);
-  if (pages.contains("guard")) EXPECT_TRUE(told["guard"]["page"]["guard"]);
+  if (pages.contains("guard")) {
+    EXPECT_TRUE(told["guard"]["page"]["guard"]);
+  }
   if (huge_pages.made()) {
     EXPECT_EQ(told["huge"]["frame"]["order"], 9);
     EXPECT_TRUE(told["huge"]["page"]["huge"]);
   }
-  if (folios.made()) EXPECT_EQ(told["middle"]["frame"]["order"], 4);
+  if (folios.made()) {
+    EXPECT_EQ(told["middle"]["frame"]["order"], 4);
+  }
   if (!swap.why_not().empty()) GTEST_SKIP() << "no swapped page: " << swap.why_not();
   EXPECT_TRUE(told["swapped"]["page"]["swapped"]);
 }

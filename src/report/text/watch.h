@@ -21,8 +21,8 @@ inline constexpr std::array<std::string_view, 6> kWatchViewNames = {
 // By what the subsystems of the process are ordered, largest first.
 enum class WatchSort : std::uint8_t { Resident, Growth, NewPages, Name };
 
-inline constexpr std::array<std::string_view, 4> kWatchSortNames = {"resident", "growth", "new pages",
-                                                                    "name"};
+inline constexpr std::array<std::string_view, 4> kWatchSortNames = {"resident", "growth",
+                                                                    "new pages", "name"};
 
 struct WatchTextOptions {
   std::size_t width = 80;
