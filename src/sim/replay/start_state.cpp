@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "event/syscall_table.h"
+#include "host/rss_precision.h"
 #include "host/status.h"
 
 namespace ft::sim::replay {
@@ -116,6 +117,21 @@ std::optional<std::uint64_t> first_stack_page(const Material& material, const ev
   return page;
 }
 
+bool is_written_segment(const virt::Vma& area) {
+  return area.file && area.is_private() && (area.flags & virt::kVmWrite) != 0;
+}
+
+// Pages: the rest of the last page of each writable segment is cleared, and the vectors are put on
+// the stack, which the strings had been written to before (fs/binfmt_elf.c).
+std::uint64_t written_after_exec(const StartState& start, std::optional<std::uint64_t> stack_page) {
+  const auto segments = std::ranges::count_if(start.areas, is_written_segment);
+  const auto stack = std::ranges::find_if(start.areas, is_stack);
+  const bool vectors = stack_page && stack != start.areas.end() &&
+                       stack->range.contains(*stack_page) &&
+                       *stack_page != stack->range.end - kPageSize;
+  return static_cast<std::uint64_t>(segments) + (vectors ? 1 : 0);
+}
+
 // The strings lie at the stack's top, the vectors below them after a random gap of up to two pages.
 void find_present(std::uint64_t anonymous_pages, std::optional<std::uint64_t> stack_page,
                   StartState& start) {
@@ -126,8 +142,7 @@ void find_present(std::uint64_t anonymous_pages, std::optional<std::uint64_t> st
     }
   };
   for (const virt::Vma& area : start.areas) {
-    const bool written = area.file && area.is_private() && (area.flags & virt::kVmWrite) != 0;
-    if (written) add(area.range.end - kPageSize);
+    if (is_written_segment(area)) add(area.range.end - kPageSize);
   }
   const auto stack = std::ranges::find_if(start.areas, is_stack);
   if (stack == start.areas.end()) return;
@@ -251,7 +266,12 @@ Result<StartState> start_from(const Material& material, const event::Snapshot& m
   if (const auto stack = std::ranges::find_if(start.areas, is_stack); stack != start.areas.end()) {
     stack_page = first_stack_page(material, maps, threads, stack->range);
   }
-  find_present(status->rss_anon.value_or(0) >> kPageShift, stack_page, start);
+  std::uint64_t anonymous = status->rss_anon.value_or(0) >> kPageShift;
+  // What the thread keeps to itself is what exec wrote after it had taken the new address space.
+  if (host::rss_kept_by_threads(trace.meta_or("host.kernel"), 1) != 0) {
+    anonymous += written_after_exec(start, stack_page);
+  }
+  find_present(anonymous, stack_page, start);
   return start;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "event/system_names.h"
+#include "host/rss_precision.h"
 #include "sim/replay/area_lists.h"
 #include "sim/replay/flush_events.h"
 #include "sim/replay/snapshot_sizes.h"
@@ -237,14 +238,24 @@ class Validator final : public Observer {
       if (waiting.size_agreed[i]) continue;
       const bool comparable =
           recorded[i].has_value() && (scene.resident_known || size_aspect(i) == Aspect::VmSize);
-      if (!comparable || *recorded[i] == model[i]) waiting.size_agreed[i] = true;
-      if (!comparable) continue;
       const auto distance = [&](std::uint64_t value) {
         return value > *recorded[i] ? value - *recorded[i] : *recorded[i] - value;
       };
+      if (!comparable || distance(model[i]) <= kept_by_threads(size_aspect(i), *waiting.sizes)) {
+        waiting.size_agreed[i] = true;
+      }
+      if (!comparable) continue;
       std::optional<std::uint64_t>& nearest = waiting.model_sizes[i];
       if (!nearest || distance(model[i]) < distance(*nearest)) nearest = model[i];
     }
+  }
+
+  // What the kernel's own figure may lack.
+  std::uint64_t kept_by_threads(Aspect aspect, const host::ProcessStatus& status) const {
+    const bool resident =
+        aspect == Aspect::RssAnon || aspect == Aspect::RssFile || aspect == Aspect::RssShmem;
+    if (!resident) return 0;
+    return host::rss_kept_by_threads(material_.trace.meta_or("host.kernel"), status.threads);
   }
 
   void look_again(const Step& step, const Scene& scene) {
