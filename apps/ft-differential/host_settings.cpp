@@ -48,6 +48,27 @@ fault::HugePages huge_pages_of(const host::ThpSettings& thp) {
   return pages;
 }
 
+// What is left of the limit of mode 2. It depends on all processes: on a host that does anything
+// else, programs will differ.
+Result<void> take_commit_limit(const host::HostFiles& files, sim::virt::Limits& limits) {
+  const std::string meminfo = FT_TRY(files.read("/proc/meminfo"));
+  const auto kib_of = [&](std::string_view key) -> std::uint64_t {
+    const std::size_t at = meminfo.find(key);
+    if (at == std::string::npos) return 0;
+    std::string_view line = std::string_view(meminfo).substr(at + key.size());
+    line = trim(line.substr(0, line.find("kB")));
+    return parse_integer<std::uint64_t>(line).value_or(0);
+  };
+  const std::uint64_t limit = kib_of("CommitLimit:");
+  const std::uint64_t used = std::min(kib_of("Committed_AS:"), limit);
+  limits.commit_limit_pages = (limit - used) * kKiB >> kPageShift;
+  limits.admin_reserve_pages =
+      files.number("/proc/sys/vm/admin_reserve_kbytes").value_or(0) * kKiB >> kPageShift;
+  limits.user_reserve_pages =
+      files.number("/proc/sys/vm/user_reserve_kbytes").value_or(0) * kKiB >> kPageShift;
+  return {};
+}
+
 // Where hints that are too low are raised to. vm.mmap_min_addr is not all of it: a security module
 // has a limit of its own, which nothing shows. So it is tried.
 Result<std::uint64_t> lowest_hint() {
@@ -81,9 +102,7 @@ Result<sim::machine::Settings> host_settings(std::string_view kernel) {
   limits.max_map_count =
       static_cast<unsigned>(files.number("/proc/sys/vm/max_map_count").value_or(65530));
   const std::uint64_t overcommit = files.number("/proc/sys/vm/overcommit_memory").value_or(0);
-  if (overcommit == 2)
-    return fail("vm.overcommit_memory", "is 2",
-                "what is granted then depends on all processes; set it to 0 or 1");
+  if (overcommit == 2) FT_TRY_VOID(take_commit_limit(files, limits));
   limits.overcommit = static_cast<sim::virt::Overcommit>(overcommit);
   settings.layout.task_size = kUserEnd;
   settings.layout.table_levels = facts.page_table_levels;

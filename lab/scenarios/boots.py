@@ -10,7 +10,7 @@ FOUR_NODES = Machine(nodes=(384, 384, 384, 384), cpus=4,
 DISK = Machine(disk=256)
 
 
-def compared(setting="plain", programs=300, seed=1):
+def compared(setting="plain", programs=40, seed=1):
     return Part("differential", "differential.sh", differential.judge,
                 {"LAB_PROGRAMS": programs, "LAB_SEED": seed, "LAB_SETTING": setting})
 
