@@ -4,6 +4,7 @@
 #include "analysis/passes.h"
 #include "analysis/picture.h"
 #include "analysis/reconcile.h"
+#include "analysis/reconcile_samples.h"
 #include "analysis/recorded_findings.h"
 #include "analysis/summary.h"
 
@@ -25,6 +26,7 @@ Result<report::model::Report> analyse(event::EventSource& source, const AnalyseO
   describe_subsystems(*passes, report);
   describe_longest(*passes, options.top, report);
   describe_threads(*passes, report);
+  describe_samples(*passes, report);
 
   const ReconcileInput input{.trace = passes->trace,
                              .subject = passes->subject,
@@ -37,6 +39,7 @@ Result<report::model::Report> analyse(event::EventSource& source, const AnalyseO
                              .resident_peak = report.memory.resident_peak_bytes,
                              .lost = report.loss.total};
   report.reconcile = reconcile(input);
+  reconcile_samples(report);
   summarise(report, passes->trace);
   report.findings = find(recorded_facts(report, passes->subject, passes->trace));
   if (options.picture) *options.picture = draw(*passes, report);

@@ -80,6 +80,23 @@ void describe_phases(const Passes& passes, Report& report) {
   }
 }
 
+// Nobody watches the scheduler. But what the threads ran, all together, fits into the wall time at
+// the earliest one after the other and at the most on all processors at once.
+void describe_idle(const Passes& passes, Report& report) {
+  report::model::Time& time = report.time;
+  if (!time.wall_ns || !time.user_ns || !time.system_ns) {
+    report.missing.push_back({"time.idle", "wall or processor time is not known"});
+    return;
+  }
+  const auto cpus = known_number<std::uint64_t>(passes.trace, "host.cpus");
+  const Nanoseconds ran = *time.user_ns + *time.system_ns;
+  const std::uint64_t threads = std::max<std::uint64_t>(report.target.threads, 1);
+  const auto at_once = static_cast<Nanoseconds>(
+      std::max<std::uint64_t>(std::min(cpus.value_or(threads), threads), 1));
+  time.idle_least_ns = std::max<Nanoseconds>(*time.wall_ns - ran, 0);
+  time.idle_most_ns = std::max(*time.wall_ns - ran / at_once, *time.idle_least_ns);
+}
+
 }  // namespace
 
 void describe_target(const Passes& passes, Report& report) {
@@ -144,6 +161,7 @@ void describe_time(const Passes& passes, Report& report) {
                                               ? "a log does not hold the target's resource usage"
                                               : "the target was not waited for"});
   }
+  describe_idle(passes, report);
   if (passes.calls.timed()) {
     time.calls_gross_ns = passes.calls.total_gross_ns();
     time.nested_faults_ns = passes.calls.total_nested_ns();

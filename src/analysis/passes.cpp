@@ -6,6 +6,18 @@
 
 namespace ft::analysis {
 
+namespace {
+
+// The block that became the faulting page, as the allocation that it was.
+void draw_folded(const event::Fault& fault, Drawing& drawing) {
+  if (!fault.has_page) return;
+  event::PageAlloc alloc = fault.page;
+  alloc.ts = fault.ts;
+  drawing.take({&alloc, 1});
+}
+
+}  // namespace
+
 Passes::Passes(event::Trace from)
     : trace(std::move(from)),
       owners(attribution::OwnerHistory::build(trace)),
@@ -13,6 +25,7 @@ Passes::Passes(event::Trace from)
       subject(choose_subject(trace, owners)),
       regions(regions_at_end(subject, owners)),
       calls(trace.syscalls),
+      samples(trace, owners, threads),
       residency(trace, owners, subject.pid, subject.end_ts) {}
 
 Result<std::unique_ptr<Passes>> Passes::run(event::EventSource& source, std::size_t top,
@@ -29,10 +42,18 @@ Result<std::unique_ptr<Passes>> Passes::run(event::EventSource& source, std::siz
 Result<void> Passes::read_streams(event::EventSource& source, std::size_t top) {
   FaultPass pass(trace, owners, threads, subject.pid, residency, calls, top,
                  drawing ? &*drawing : nullptr);
+  FT_TRY_VOID(
+      source.samples([&](std::span<const event::Sample> batch) { samples.take(batch); }));
+  samples.sort();
   FT_TRY_VOID(source.faults([&](std::span<const event::Fault> batch) {
     pass.take(batch);
-    for (const event::Fault& fault : batch) allocs.take_folded(fault);
+    samples.take(batch);
+    for (const event::Fault& fault : batch) {
+      allocs.take_folded(fault);
+      if (drawing) draw_folded(fault, *drawing);
+    }
   }));
+  samples.place_in_calls();
   residency.finish();
   faults = pass.finish();
   const bool any = faults.finished() + faults.unfinished > 0;

@@ -12,6 +12,7 @@
 #include "analysis/memory_at_end.h"
 #include "analysis/memory_calls.h"
 #include "analysis/residency.h"
+#include "analysis/sample_pass.h"
 #include "analysis/subject.h"
 #include "analysis/thread_index.h"
 #include "attribution/owner_history.h"
@@ -41,6 +42,7 @@ class Passes {
   const Subject subject;
   const std::vector<attribution::Region> regions;  // of the subject at its end
   MemoryCalls calls;
+  SamplePass samples;
   Residency residency;
   FaultTotals faults;
   PageAllocCounts allocs;

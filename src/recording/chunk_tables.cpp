@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kernel/stage.h"
 #include "recording/sql_table.h"
 
 namespace ft::recording {
@@ -207,6 +208,21 @@ constexpr SqlTable<TlbFlush> kFlushTable{
 
 using event::Sample;
 
+// By the names in its kernel stack, so the table of stages may grow after the recording.
+void give_stage(Cell cell, const Sample& sample, const SqlContext& context) {
+  kernel::Stage stage = kernel::Stage::User;
+  if (sample.kernel_stack != event::kNoStack) {
+    const auto index = static_cast<std::size_t>(sample.kernel_stack);
+    if (index >= context.trace.stacks.size()) return;
+    std::vector<std::string_view> names;
+    for (const event::Frame& frame : context.trace.stacks[index].frames) {
+      names.emplace_back(frame.symbol);
+    }
+    stage = kernel::classify(names).stage;
+  }
+  cell.text(kernel::name_of(stage));
+}
+
 constexpr SqlColumn<Sample> kSampleColumns[] = {
     {"ts", kInteger, give_integer<Sample, &Sample::ts>},
     {"tid", kInteger, give_integer<Sample, &Sample::tid>},
@@ -218,8 +234,7 @@ constexpr SqlColumn<Sample> kSampleColumns[] = {
      [](Cell cell, const Sample& sample, const SqlContext&) {
        cell.integer_unless_open(sample.user_stack);
      }},
-    // Stacks are classified into stages by the analysis; the recording has none.
-    {"stage", kText, [](Cell, const Sample&, const SqlContext&) {}},
+    {"stage", kText, give_stage},
     {"pid", kInteger, give_pid<Sample>},
 };
 

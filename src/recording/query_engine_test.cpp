@@ -199,7 +199,7 @@ TEST_F(QueryTest, LeavesOpenEndsNull) {
   EXPECT_EQ(value("SELECT end_ts FROM phase WHERE name = ''"), "");
   EXPECT_EQ(csv("SELECT pages FROM tlb_flush ORDER BY ts"), "pages\r\n\r\n33\r\n");
   EXPECT_EQ(csv("SELECT kernel_stack_id, user_stack_id, stage FROM sample ORDER BY ts"),
-            "kernel_stack_id,user_stack_id,stage\r\n1,0,\r\n,,\r\n");
+            "kernel_stack_id,user_stack_id,stage\r\n1,0,unknown\r\n,,user\r\n");
 }
 
 TEST_F(QueryTest, ExpandsSnapshots) {

@@ -30,6 +30,7 @@ constexpr std::array kRingLosses = {
     RingLoss{FT_JVM_MARK, "JVM marks: ring full", "marks of the JVM's phases that are missing"},
     RingLoss{FT_AUX_MAPPER, "G1 table names: ring full",
              "names of G1's side tables that are missing"},
+    RingLoss{FT_SAMPLE, "samples: ring full", "samples that found the event buffer full"},
 };
 
 }  // namespace
@@ -53,6 +54,8 @@ void report_losses(const Probes& probes, const MessageDecoder& decoder, event::E
          "messages of the probes that the recorder could not read");
   report("stack truncated", losses.stacks_truncated, LossSeverity::Info,
          "calling stacks deeper than 48 frames: the outermost frames are missing");
+  report("kernel stack truncated", losses.kernel_stacks_truncated, LossSeverity::Info,
+         "sampled stacks of the kernel deeper than 64 frames: the outermost frames are missing");
   report("path truncated", losses.paths_truncated, LossSeverity::Info,
          "paths of mapped files too deep to be recorded whole");
   report("argv truncated", losses.argv_truncated, LossSeverity::Info,

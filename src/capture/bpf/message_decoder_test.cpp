@@ -120,6 +120,68 @@ TEST_F(MessageDecoderTest, EqualStacksOfAProcessAreOne) {
   EXPECT_EQ(trace_.trace().value().stacks.size(), 2U);
 }
 
+struct SampleMessage {
+  ft_sample sample{};
+  std::uint64_t frames[4] = {};
+
+  SampleMessage(std::uint32_t pid, std::uint16_t kernel, std::uint16_t user) {
+    sample.header = {.kind = FT_SAMPLE, .tid = pid, .ts = 5000};
+    sample.pid = pid;
+    sample.kernel_frames = kernel;
+    sample.user_frames = user;
+    for (std::uint64_t i = 0; i < 4; ++i) frames[i] = 0x100 + i;
+  }
+};
+
+TEST_F(MessageDecoderTest, SamplesHaveTheStacksOfBothSides) {
+  decoder_.decode(bytes_of(SampleMessage(7, 1, 3)));
+  decoder_.decode(bytes_of(SampleMessage(8, 1, 3)));  // the kernel's frames are the same in all
+  decoder_.decode(bytes_of(SampleMessage(7, 0, 4)));
+
+  std::vector<event::Sample> samples;
+  ASSERT_TRUE(trace_.samples([&](auto batch) { samples.assign(batch.begin(), batch.end()); }));
+  ASSERT_EQ(samples.size(), 3U);
+  EXPECT_EQ(samples[0].ts, 4000);
+  EXPECT_EQ(samples[0].tid, 7);
+  EXPECT_EQ(samples[0].kernel_stack, samples[1].kernel_stack);
+  EXPECT_NE(samples[0].user_stack, samples[1].user_stack);
+  EXPECT_EQ(samples[2].kernel_stack, event::kNoStack);
+  const event::Trace trace = trace_.trace().value();
+  const auto& kernel = trace.stacks[static_cast<std::size_t>(samples[0].kernel_stack)];
+  EXPECT_EQ(kernel.pid, 0);
+  ASSERT_EQ(kernel.frames.size(), 1U);
+  EXPECT_EQ(kernel.frames[0].address, 0x100U);
+  const auto& user = trace.stacks[static_cast<std::size_t>(samples[0].user_stack)];
+  EXPECT_EQ(user.pid, 7);
+  ASSERT_EQ(user.frames.size(), 3U);
+  EXPECT_EQ(user.frames[0].address, 0x101U);
+  EXPECT_EQ(decoder_.samples(), 3U);
+}
+
+TEST_F(MessageDecoderTest, SamplesThatContradictThemselvesAreCountedNotTrusted) {
+  decoder_.decode(bytes_of(SampleMessage(7, 1, 4)));  // one frame more than there is
+  decoder_.decode(bytes_of(SampleMessage(7, FT_KERNEL_FRAMES + 1, 0)));
+  decoder_.decode(bytes_of(SampleMessage(7, 0, FT_MAX_FRAMES + 1)));
+  EXPECT_EQ(decoder_.messages_not_understood(), 3U);
+  EXPECT_EQ(decoder_.samples(), 0U);
+}
+
+TEST(StackTable, StopsKeepingStacksOfSamplesAndCounts) {
+  event::MemoryTrace trace;
+  StackTable stacks(trace);
+  for (std::uint64_t i = 0; i < StackTable::kMostSampledStacks; ++i) {
+    EXPECT_NE(stacks.of_sample(0, {&i, 1}, false), event::kNoStack);
+  }
+  const std::uint64_t known = 3;
+  const std::uint64_t more = StackTable::kMostSampledStacks;
+  EXPECT_EQ(stacks.of_sample(0, {&known, 1}, false), 3);
+  EXPECT_EQ(stacks.of_sample(0, {&more, 1}, false), event::kNoStack);
+  EXPECT_EQ(stacks.not_kept(), 1U);
+  // The user's side, and calls, are not full.
+  EXPECT_NE(stacks.of_sample(7, {&more, 1}, false), event::kNoStack);
+  EXPECT_NE(stacks.of_call(7, {&more, 1}, false), event::kNoStack);
+}
+
 TEST_F(MessageDecoderTest, ProcessesEndWithTheirLastThread) {
   ft_exec exec{};
   exec.header = {.kind = FT_EXEC, .tid = 7, .ts = 2000};

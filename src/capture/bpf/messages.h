@@ -23,6 +23,7 @@ enum {
   FT_STACK_COPY_BYTES = 32768,
   FT_SYSCALL_NUMBERS = 512,
   FT_AUX_NAME = 48,
+  FT_KERNEL_FRAMES = 64,
 };
 
 enum ft_message_kind {
@@ -37,6 +38,7 @@ enum ft_message_kind {
   FT_MM_EVENT,
   FT_JVM_MARK,
   FT_AUX_MAPPER,
+  FT_SAMPLE,
   FT_MESSAGE_KINDS,
 };
 
@@ -201,6 +203,15 @@ struct ft_aux_mapper {
   char name[FT_AUX_NAME];
 };
 
+/* What a thread was doing when its clock had run for another period. */
+struct ft_sample {
+  struct ft_header header;
+  u32 pid;
+  u16 kernel_frames; /* 0: it was in user mode */
+  u16 user_frames;
+  /* then the frames, innermost first: the kernel's, the user's */
+};
+
 /* Every way to lose something has a counter; the recorder reports each, zero too. */
 struct ft_losses {
   u64 ring_full[FT_MESSAGE_KINDS]; /* messages; for FT_FAULTS faults, not batches */
@@ -209,8 +220,9 @@ struct ft_losses {
   u64 stacks_truncated;
   u64 paths_truncated;
   u64 argv_truncated;
-  u64 gup_faults;         /* faults the kernel took on the thread's behalf: no start, no address */
-  u64 short_lock_waits;   /* mmap_lock taken within the threshold: counted, not listed */
+  u64 gup_faults;       /* faults the kernel took on the thread's behalf: no start, no address */
+  u64 short_lock_waits; /* mmap_lock taken within the threshold: counted, not listed */
+  u64 kernel_stacks_truncated;
   u64 flushes_not_needed; /* task switch that kept its TLB entries */
 };
 

@@ -800,6 +800,50 @@ int BPF_PROG(mmap_lock_got) {
   return send_mm_event(slot->tid, MMAP_LOCK_WAIT, began, dur, (u8)ctx[2], 0);
 }
 
+// ---- samples ----
+
+// Of its own: a sample may interrupt any other probe.
+struct sample_scratch {
+  struct ft_sample sample;
+  u64 frames[FT_KERNEL_FRAMES + FT_MAX_FRAMES];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, u32);
+  __type(value, struct sample_scratch);
+} sample_scratches SEC(".maps");
+
+// perf's cpu-clock, counting in the target's threads only: it runs while the thread does.
+SEC("perf_event")
+int cpu_sample(struct bpf_perf_event_data* ctx) {
+  struct ft_slot* slot = recorded_slot();
+  struct sample_scratch* scratch;
+  struct ft_sample* message;
+  u64 kernel = 0, user = 0;
+  u32 zero = 0;
+  long bytes;
+
+  if (!slot) return 0;
+  scratch = bpf_map_lookup_elem(&sample_scratches, &zero);
+  if (!scratch) return 0;
+  message = &scratch->sample;
+  set_header(&message->header, FT_SAMPLE, slot->tid, bpf_ktime_get_ns());
+  message->pid = slot->pid;
+  bytes = bpf_get_stack(ctx, scratch->frames, FT_KERNEL_FRAMES * 8, 0);
+  if (bytes > 0 && bytes <= FT_KERNEL_FRAMES * 8) kernel = bytes;
+  if (kernel == FT_KERNEL_FRAMES * 8) __sync_fetch_and_add(&losses.kernel_stacks_truncated, 1);
+  bytes = bpf_get_stack(ctx, (u8*)scratch->frames + kernel, FT_MAX_FRAMES * 8, BPF_F_USER_STACK);
+  if (bytes > 0 && bytes <= FT_MAX_FRAMES * 8) user = bytes;
+  if (user == FT_MAX_FRAMES * 8) __sync_fetch_and_add(&losses.stacks_truncated, 1);
+  message->kernel_frames = kernel / 8;
+  message->user_frames = user / 8;
+  if (bpf_ringbuf_output(&ring, scratch, sizeof(*message) + kernel + user, BPF_RB_NO_WAKEUP))
+    lost(FT_SAMPLE, 1);
+  return 0;
+}
+
 // ---- phases of a JVM ----
 
 static __always_inline int jvm_mark(u32 mark) {

@@ -90,18 +90,34 @@ std::size_t slot_count() {
   return std::min(std::bit_ceil(pid_max.value_or(kMostSlots)), kMostSlots);
 }
 
-Result<Fd> open_software_event(std::uint64_t config, int cpu) {
-  perf_event_attr attr{};
+Result<Fd> open_event(perf_event_attr& attr, std::int32_t tid, int cpu) {
   attr.type = PERF_TYPE_SOFTWARE;
   attr.size = sizeof(attr);
-  attr.config = config;
-  attr.sample_period = 1;
-  const long fd = ::syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+  const long fd = ::syscall(SYS_perf_event_open, &attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
   if (fd < 0) {
     return fail_errno("opening a perf software event", errno,
                       "firsttouch doctor says what is missing");
   }
   return Fd(static_cast<int>(fd));
+}
+
+Result<Fd> open_fault_event(std::uint64_t config, int cpu) {
+  perf_event_attr attr{};
+  attr.config = config;
+  attr.sample_period = 1;
+  return open_event(attr, -1, cpu);
+}
+
+// Bound to a thread, on whatever CPU: its clock stands still while the thread does, so idle CPUs
+// and other programs are not interrupted, and what it shows is the thread's own time.
+Result<Fd> open_clock(std::int32_t tid, Probes::From from, Nanoseconds period) {
+  perf_event_attr attr{};
+  attr.config = PERF_COUNT_SW_CPU_CLOCK;
+  attr.sample_period = static_cast<u64>(period);
+  attr.inherit = 1;
+  attr.disabled = from == Probes::From::Exec ? 1 : 0;
+  attr.enable_on_exec = attr.disabled;
+  return open_event(attr, tid, -1);
 }
 
 }  // namespace
@@ -114,6 +130,13 @@ struct Probes::State {
   }
 
   void detach() {
+    for (const int clock : clocks) {
+      u64 ran = 0;
+      if (::read(clock, &ran, sizeof(ran)) == sizeof(ran)) {
+        sampled_time += static_cast<Nanoseconds>(ran);
+      }
+    }
+    clocks.clear();
     for (bpf_link* link : links) bpf_link__destroy(link);
     links.clear();
     if (skeleton) probes__detach(skeleton);
@@ -148,6 +171,8 @@ struct Probes::State {
   MappedArray<ft_fault_batch> batches;
   std::vector<bpf_link*> links;
   std::vector<bpf_link*> breakpoints;
+  std::vector<int> clocks;  // closed with their links
+  Nanoseconds sampled_time = 0;
   std::vector<std::string> missing;
   FaultEnd fault_end = FaultEnd::MemcgCount;
   PageFrames frames;
@@ -199,6 +224,7 @@ Result<void> Probes::State::load(const Options& options) {
   bpf_program__set_autoload(skeleton->progs.page_alloc, options.page_allocations);
   bpf_program__set_autoload(skeleton->progs.mmap_lock_asked, options.lock_waits);
   bpf_program__set_autoload(skeleton->progs.mmap_lock_got, options.lock_waits);
+  bpf_program__set_autoload(skeleton->progs.cpu_sample, options.samples);
 
   // Kernels before 5.11 charge maps to this limit; raising it is harmless elsewhere.
   const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
@@ -227,7 +253,7 @@ Result<void> Probes::State::load(const Options& options) {
 
 Result<void> Probes::State::attach_perf(bpf_program* program, std::uint64_t config) {
   for (int cpu = 0; cpu < libbpf_num_possible_cpus(); ++cpu) {
-    auto event = open_software_event(config, cpu);
+    auto event = open_fault_event(config, cpu);
     if (!event && cpu > 0) continue;  // an offline CPU
     if (!event) return std::unexpected(event.error());
     bpf_link* link = bpf_program__attach_perf_event(program, event->release());
@@ -347,6 +373,22 @@ void Probes::follow(std::int32_t tid, std::int32_t pid, From from) {
   slot->pid = static_cast<u32>(pid);
   slot->waits_for_exec = from == From::Exec ? 1 : 0;
   __atomic_store_n(&slot->tid, static_cast<u32>(tid), __ATOMIC_RELEASE);
+}
+
+Result<void> Probes::sample(std::int32_t tid, From from, Nanoseconds period) {
+  Fd clock = FT_TRY(open_clock(tid, from, period));
+  const int fd = clock.get();
+  libbpf_said.clear();
+  bpf_link* link = bpf_program__attach_perf_event(state_->skeleton->progs.cpu_sample, fd);
+  if (!link) return fail_errno("attaching to a thread's clock", errno, first_line(libbpf_said));
+  clock.release();  // the link's now
+  state_->links.push_back(link);
+  state_->clocks.push_back(fd);
+  return {};
+}
+
+Nanoseconds Probes::sampled_time() const {
+  return state_->sampled_time;
 }
 
 Result<void> Probes::mark_jvm(JvmMark mark, std::int32_t pid, const std::string& path,

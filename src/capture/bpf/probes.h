@@ -38,6 +38,7 @@ class Probes {
     std::size_t stack_copy_bytes = 0;  // 0: frame pointers only
     bool page_allocations = true;
     bool lock_waits = true;
+    bool samples = false;  // sample() will be called
   };
 
   static Result<Probes> load(const Options& options);
@@ -54,6 +55,12 @@ class Probes {
   // REQUIRES: tid is not followed yet. `waits_for_exec`: nothing is recorded before its exec.
   enum class From { Now, Exec };
   void follow(std::int32_t tid, std::int32_t pid, From from);
+
+  // Samples the thread and all it starts, each time one has run for `period`: from its next exec
+  // on, or from now. REQUIRES: Options::samples.
+  Result<void> sample(std::int32_t tid, From from, Nanoseconds period);
+  // How long what sample() was told of has run since then. Complete after finish().
+  Nanoseconds sampled_time() const;
 
   // A breakpoint in a file, felt in that process only.
   enum class JvmMark { VmInitBegin, VmInitEnd, GcBegin, VmShutdown, AuxMapper };

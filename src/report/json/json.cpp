@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "report/json/findings.h"
+#include "report/json/stages.h"
 #include "report/json/values.h"
 
 namespace ft::report::json {
@@ -328,6 +329,8 @@ std::string render(const Report& report) {
   root["longest_calls"] = array_of(report.calls, call_of);
   root["longest_faults"] = array_of(report.expensive_faults, expensive_fault_of);
   root["threads"] = array_of(report.threads, thread_of);
+  root["stages"] = stages_of(report);
+  root["samples"] = samples_of(report);
   root["waits"] = waits_of(report);
   root["resident_over_time"] = timeline_of(report);
   root["contradictions"] = Json(report.contradictions);

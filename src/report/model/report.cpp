@@ -128,6 +128,24 @@ void check_calls(const Report& report, Sums& sums) {
   sums.holds(share <= 1.000001, "the largest costs make more than the whole");
 }
 
+void check_samples(const Report& report, Sums& sums) {
+  if (!report.samples) return;
+  const Samples& samples = *report.samples;
+  const auto count = [](const auto& of) { return of.samples; };
+  const auto time = [](const auto& of) { return of.ns; };
+  sums.equal("samples", samples.user + samples.kernel, samples.taken);
+  sums.equal("samples by stage", sum_of(samples.stages, count), samples.kernel);
+  sums.equal("sampled time by stage", sum_of(samples.stages, time), samples.kernel_ns);
+  sums.equal("samples by phase", sum_of(samples.by_phase, count), samples.kernel);
+  sums.equal("sampled time by subsystem", sum_of(samples.by_subsystem, time), samples.memory_ns);
+  sums.equal("sampled stacks",
+             sum_of(report.sampled_stacks, [](const SampledStack& s) { return s.count; }),
+             samples.taken);
+  sums.holds(
+      samples.memory_inside_ns <= samples.memory_ns && samples.memory_ns <= samples.kernel_ns,
+      "more sampled time in memory management than in the kernel");
+}
+
 void check_loss(const Report& report, Sums& sums) {
   Count lost = 0;
   for (const LossKind& kind : report.loss.kinds) {
@@ -151,6 +169,7 @@ std::vector<std::string> check(const Report& report) {
   check_faults(report, sums);
   check_memory(report, sums);
   check_calls(report, sums);
+  check_samples(report, sums);
   check_loss(report, sums);
   return sums.take();
 }

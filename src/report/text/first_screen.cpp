@@ -96,8 +96,49 @@ std::string wall_line(const Report& report) {
 std::string cpu_lines(const Report& report) {
   const Time& time = report.time;
   if (!time.user_ns || !time.system_ns) return unknown(report, "CPU time", "time.cpu");
-  return line_of("CPU time of the program itself", right(human_duration(*time.user_ns), 12), "") +
-         line_of("CPU time in the kernel for it", right(human_duration(*time.system_ns), 12), "");
+  const Nanoseconds ran = *time.user_ns + *time.system_ns;
+  std::string processors;
+  if (time.wall_ns && *time.wall_ns > 0) {
+    processors = fmt::format("all threads together: {:.1f} processors on average",
+                             static_cast<double>(ran) / static_cast<double>(*time.wall_ns));
+  }
+  std::string out = line_of("running", right(human_duration(ran), 12), processors);
+  out += line_of("  in the program itself", right(human_duration(*time.user_ns), 12),
+                 share_of(*time.user_ns, ran, "running"));
+  out += line_of("  in the kernel", right(human_duration(*time.system_ns), 12),
+                 share_of(*time.system_ns, ran, "running"));
+  return out;
+}
+
+// When nothing of the target ran: it waited for storage, for others, or for a processor.
+std::string waiting_line(const Report& report) {
+  const Time& time = report.time;
+  if (!time.idle_least_ns || !time.idle_most_ns) return unknown(report, "waiting", "time.idle");
+  if (*time.idle_most_ns <= *time.idle_least_ns) {
+    return line_of("waiting", right(human_duration(*time.idle_least_ns), 12),
+                   "of the wall time no thread ran");
+  }
+  return fmt::format("  {:<34}   {} to {} of the wall time no thread ran\n", "waiting",
+                     human_duration(*time.idle_least_ns), human_duration(*time.idle_most_ns));
+}
+
+// "zeroing 31 %, exec 12 %": what the kernel was busy with, by the samples.
+std::string kernel_line(const Page& page) {
+  constexpr std::size_t kShown = 4;
+  if (!page.report.samples || page.report.samples->kernel == 0) return {};
+  const model::Samples& samples = *page.report.samples;
+  std::string text;
+  for (std::size_t i = 0; i < samples.stages.size() && i < kShown; ++i) {
+    const model::StageTime& stage = samples.stages[i];
+    const double error = samples.kernel_ns == 0 ? 0
+                                                : static_cast<double>(stage.error_ns) /
+                                                      static_cast<double>(samples.kernel_ns);
+    text += fmt::format("{}{} {:.0f} ± {:.0f} %", i == 0 ? "" : ", ", stage.name, 100 * stage.share,
+                        100 * error);
+  }
+  return page.wrapped(
+      "The kernel was busy most with " + text + ", by " + counted(samples.kernel, "sample") + ".",
+      2);
 }
 
 std::string mm_lines(const Report& report) {
@@ -134,13 +175,14 @@ std::string mm_lines(const Report& report) {
 
 std::string time_part(const Page& page) {
   std::string out = page.heading("Where the time went");
-  out += wall_line(page.report) + cpu_lines(page.report) + mm_lines(page.report);
+  out += wall_line(page.report) + cpu_lines(page.report) + waiting_line(page.report) +
+         mm_lines(page.report);
   if (page.report.time.kernel_mm) {
     out +=
         page.style(Style::Faint, "  (memory management is summed over threads, waiting included)") +
         "\n";
   }
-  return out;
+  return out + kernel_line(page);
 }
 
 std::string costs_part(const Page& page) {

@@ -20,6 +20,7 @@ struct Page {
 };
 
 std::string first_screen(const Page& page);
+std::string stages_section(const Page& page);
 std::string memory_section(const Page& page);
 std::string calls_section(const Page& page);
 std::string faults_section(const Page& page);

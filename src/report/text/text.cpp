@@ -66,6 +66,7 @@ std::string render(const model::Report& report, const TextOptions& options) {
   const Page page{report, Styler(options.colours),
                   std::max<std::size_t>(options.width, kNarrowest)};
   std::string out = first_screen(page);
+  out += stages_section(page);
   out += memory_section(page);
   out += calls_section(page);
   out += faults_section(page);

@@ -1,0 +1,12 @@
+// Reconciliation of the samples: their clock against the kernel's account of the processor time,
+// their faults and calls against the measured ones.
+#pragma once
+
+#include "report/model/report.h"
+
+namespace ft::analysis {
+
+// Adds its lines to the report's. Nothing where there are no samples.
+void reconcile_samples(report::model::Report& report);
+
+}  // namespace ft::analysis
