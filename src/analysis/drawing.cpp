@@ -50,8 +50,6 @@ void Drawing::on_fault(const event::Fault& fault, const FaultPlace& place) {
   end_ns_ = std::max(end_ns_, fault.ts + ns);
   const auto kind = static_cast<std::uint8_t>(place.fault_class);
   latency_.add(fault.ts, kind * model::kLatencySteps + latency_step(ns));
-  if (fault.has_page)
-    allocations_.add(fault.ts, std::min<std::uint32_t>(fault.page.order, kMostOrder));
   const bool block = place.fault_class == FaultClass::Huge ||
                      (place.fault_class == FaultClass::AnonLarge && fault.page.order <= 18);
   const std::uint8_t order = block ? fault.page.order : 0;

@@ -176,7 +176,8 @@ struct Picture {
   Known<std::vector<PageDirectory>> tables;  // "page_tables.by_level"
   std::vector<FreeList> free_lists;
   std::vector<NodePlacement> placement;
-  std::vector<Missing> missing;  // what of the picture could not be had: "free_lists", "tables", ...
+  std::vector<Missing>
+      missing;  // what of the picture could not be had: "free_lists", "tables", ...
 };
 
 }  // namespace ft::report::model
