@@ -53,11 +53,23 @@ void forget_inaccessible_huge_pages(ProcessState& model) {
   }
 }
 
+// 6.12 asks each part of a huge page who maps it, others (and the model) the first for all of them
+// (fs/proc/task_mmu.c pagemap_pmd_range).
+void forget_exclusive_parts(WorldState& state) {
+  for (ProcessState& process : state) {
+    for (Page& page : process.pages) page.exclusive = page.exclusive && !page.huge;
+  }
+}
+
 // What this kernel does not tell is not compared.
 void forget_unknown(const sim::kernel::Behaviour& behaviour, WorldState& live, WorldState& model) {
   if (!behaviour.exact_resident_counts) {
     forget_resident_counts(live);
     forget_resident_counts(model);
+  }
+  if (behaviour.name == "6.12") {
+    forget_exclusive_parts(live);
+    forget_exclusive_parts(model);
   }
   if (behaviour.name == "6.1") {
     for (ProcessState& process : model) forget_inaccessible_huge_pages(process);
