@@ -275,6 +275,34 @@ TEST(PredictionOfHugetlb, IsWhatTheKernelThenDoes) {
   expect_alike(prediction, real);
 }
 
+// Code cache, heap and mark bitmaps. Not JDK 17, for the same reason.
+TEST(PredictionOfLargePages, IsWhatTheKernelThenDoes) {
+  FT_NEEDS_BPF();
+  const auto jdks = installed_jdks();
+  const auto jdk = std::ranges::find(jdks, std::string("25"), &Jdk::name);
+  if (jdk == jdks.end()) GTEST_SKIP() << "JDK 25 is not installed";
+  const auto command = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {jdk->java(), "-Xmx256m", "-Xms128m", "-XX:+UseG1GC",
+                                      "-XX:ReservedCodeCacheSize=64m"};
+    words.insert(words.end(), more.begin(), more.end());
+    words.insert(words.end(), {"-cp", classes(), "Hello"});
+    return words;
+  };
+  const Recorded plain = record("plain.ft", command({}));
+  const Setting pool("/proc/sys/vm/nr_hugepages", "180");
+  if (!pool.changed() || pool.now() != "180") GTEST_SKIP() << "a pool of 180 pages cannot be had";
+  const std::vector<Measured> real = measure(command({"-XX:+UseLargePages"}));
+  if (plain.lost() != 0 || real.empty())
+    GTEST_SKIP() << "events were lost: the machine is too busy";
+  const Finished told = run({firsttouch(), "replay", scratch("plain.ft"), "--jvm",
+                             "-XX:+UseLargePages", "--format", "json"});
+  ASSERT_EQ(told.exit_status(), 0) << told.err;
+  const json prediction = json::parse(told.out, nullptr, false);
+  EXPECT_GT(real.front().hugetlb_bytes, 0U);
+  expect_near("hugetlb", figure(prediction, "hugetlb_bytes"), real, &Measured::hugetlb_bytes);
+  expect_alike(prediction, real);
+}
+
 TEST(Replay, SaysWhichMachinesThereAre) {
   const Finished told = run({firsttouch(), "replay", "--machine", "list"});
   EXPECT_EQ(told.exit_status(), 0) << told.err;

@@ -15,6 +15,7 @@ namespace ft::sim::whatif {
 namespace {
 
 using event::SyscallNumber;
+using jvm::Subsystem;
 
 constexpr unsigned kSizeShift = 26;  // MAP_HUGE_SHIFT
 
@@ -61,6 +62,7 @@ class LargePageUser {
       if (!take_from_pool(std::string(jvm::name_of(table.owner)), table.range.size(), notes)) {
         continue;
       }
+      if (view_.newer && table.owner == Subsystem::GcMarkBitmap) clear_commits(table);
       map_special(table.range, table.call, PROT_READ | PROT_WRITE);
     }
     return {};
@@ -114,6 +116,15 @@ class LargePageUser {
                                      : std::uint64_t(std::countr_zero(page_bytes_)) << kSizeShift;
     draft_.add_map(reservation, range, prot,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_HUGETLB | size_bits);
+  }
+
+  // JDK 25 does not trust special memory to be zero, and clears bitmaps as they are committed; 17
+  // does.
+  void clear_commits(const Structure& table) {
+    for (std::size_t i = table.call + 1; i < draft_.calls().size(); ++i) {
+      const Call call = draft_.calls()[i];
+      if (commits_in(call, table.range) && call.commits()) draft_.add_touches(call, call.range());
+    }
   }
 
   bool is_within(const Call& call, AddressRange range) const {

@@ -158,6 +158,28 @@ TEST(Prediction, AnEmptyPoolLeavesTheHeapAsItWas) {
   EXPECT_EQ(enough.figures.hugetlb_bytes, kHugePageSize);
 }
 
+// The card table is too small for large pages, and there is no code cache: the heap alone takes them.
+TEST(Prediction, LargePagesHoldWhatIsLargeEnough) {
+  const Prediction prediction = predicted(JvmRecording(), with_flag("-XX:+UseLargePages"));
+  EXPECT_EQ(prediction.figures.hugetlb_bytes, kHugePageSize);
+  EXPECT_EQ(prediction.figures.pages_by_order[0], kCardPages);
+  EXPECT_EQ(heap_of(prediction.figures)->hugetlb_bytes, kHugePageSize);
+}
+
+TEST(Prediction, LargePagesYieldToTransparentOnes) {
+  Scenario both = with_flag("-XX:+UseLargePages");
+  ASSERT_TRUE(both.add_jvm_flag("-XX:+UseTransparentHugePages"));
+  const Prediction prediction = predicted(JvmRecording(), both);
+  EXPECT_EQ(prediction.figures.hugetlb_bytes, 0U);
+  EXPECT_THAT(prediction.notes, Contains(HasSubstr("prefers transparent huge pages")));
+}
+
+TEST(Prediction, LargePagesTakeTheHeapOnce) {
+  Scenario twice = with_flag("-XX:+UseLargePages");
+  ASSERT_TRUE(twice.set("hugetlb.heap=2M"));
+  EXPECT_THAT(refused(JvmRecording(), twice), HasSubstr("takes the heap already"));
+}
+
 TEST(Prediction, AHeapThatIsNotInWholePagesIsRefused) {
   EXPECT_THAT(refused(JvmRecording(), with_setting({"hugetlb.heap=1G"})),
               HasSubstr("is not in whole pages of 1.0 GiB"));
