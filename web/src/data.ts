@@ -197,6 +197,7 @@ export interface Report {
   threads: ThreadSummary[];
   waits: (Record<string, number> & Record<"mmap_lock" | "direct_reclaim" | "memcg_reclaim" | "compaction", Wait>) | null;
   resident_over_time: { subsystems: string[]; points: { ts: number; resident_bytes: number[] }[] } | null;
+  stages?: StageTime[] | null;
   samples?: Samples | null;
   contradictions: string[];
   findings: Finding[];
@@ -276,6 +277,15 @@ export interface FreeList {
 export interface Flame {
   names: string[];
   stacks: { frames: number[]; kernel_from: number; stage: string; count: number }[];
+  left_out: number; // samples of rarer stacks
+}
+
+export interface StageTime {
+  name: string;
+  samples: number;
+  ns: number;
+  error_ns: number;
+  share: number;
 }
 
 export interface Samples {
@@ -286,7 +296,7 @@ export interface Samples {
   lost?: number;
   kernel_ns: number;
   kernel_error_ns: number;
-  stages: { name: string; samples: number; ns: number; error_ns: number; share: number }[];
+  by_subsystem: { name: string; samples: number; ns: number; error_ns: number; stages: StageTime[] }[];
 }
 
 const REGION_COLUMNS = ["page", "pages", "from", "to", "owner", "rights", "committed", "file", "call"] as const;

@@ -1,7 +1,7 @@
 // Flame graph of sampled stacks: width is the number of samples, the outermost frame on top. A click
 // shows one frame's part alone.
 import { subsystemColour, withAlpha } from "./colours";
-import type { Recording } from "./data";
+import type { Recording, Samples } from "./data";
 import { whyMissing } from "./data";
 import { absent, canvasSize, h } from "./dom";
 import { count, duration, printable, share } from "./format";
@@ -112,7 +112,8 @@ export function flameGraph(recording: Recording, state: State): HTMLElement {
   });
   state.on(["theme", "size"], draw);
   requestAnimationFrame(draw);
-  const stages = samples?.stages ?? [];
+  const stages = recording.report.stages ?? [];
+  const parts = samples?.by_subsystem ?? [];
   return h("div", {},
     samples ? h("p", {}, `${count(samples.taken)} samples (${samples.event}), ${count(samples.kernel)} of them in the kernel: ${duration(samples.kernel_ns)} ± ${duration(samples.kernel_error_ns)}.`) : null,
     stages.length > 0
@@ -120,9 +121,33 @@ export function flameGraph(recording: Recording, state: State): HTMLElement {
           h("tbody", {}, ...stages.map((s) => h("tr", { "data-stage-of-kernel": s.name }, h("th", { scope: "row" }, s.name), h("td", { class: "number" }, count(s.samples)),
             h("td", { class: "number" }, `${duration(s.ns)} ± ${duration(s.error_ns)}`), h("td", { class: "number" }, share(s.share))))))
       : null,
+    parts.length > 0 ? stagesBySubsystem(parts, stages.map((s) => s.name)) : null,
     h("div", { class: "map-canvas" }, canvas, tip),
     h("p", { class: "legend" }, h("span", { class: "key" }, h("i", { class: "swatch kernel" }), "kernel"), h("span", { class: "key" }, h("i", { class: "swatch user" }), "program"),
-      h("span", { class: "note" }, "Click a frame to see its part, the top one to go back. Keys: ↓ ↑ Escape.")));
+      h("span", { class: "note" }, "Click a frame to see its part, the top one to go back. Keys: ↓ ↑ Escape." +
+        (recording.flame.left_out > 0 ? ` ${count(recording.flame.left_out)} samples of rare stacks are left out.` : ""))));
+}
+
+const STAGE_PALETTE = ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#c7b400", "#8d7fb8", "#98887a", "#8a8f98"];
+
+// For each subsystem's page faults and memory calls: which stages of the kernel they were in.
+function stagesBySubsystem(parts: Samples["by_subsystem"], order: string[]): HTMLElement {
+  const colour = (name: string) => STAGE_PALETTE[Math.max(order.indexOf(name), 0) % STAGE_PALETTE.length]!;
+  const most = Math.max(...parts.map((p) => p.ns), 1);
+  return h("table", { class: "bars" }, h("caption", {}, "Page faults and memory calls of each subsystem by stage, from samples"),
+    h("tbody", {}, ...parts.map((part) => {
+      const strip = h("span", { class: "strip" });
+      strip.style.width = `${(part.ns / most) * 100}%`;
+      for (const stage of part.stages) {
+        const piece = h("i", { title: `${stage.name}: ${duration(stage.ns)} ± ${duration(stage.error_ns)}, ${share(stage.share)}` });
+        piece.style.width = `${(stage.ns / Math.max(part.ns, 1)) * 100}%`;
+        piece.style.background = colour(stage.name);
+        strip.append(piece);
+      }
+      const largest = part.stages[0];
+      return h("tr", {}, h("th", { scope: "row" }, part.name), h("td", { class: "number" }, `${duration(part.ns)} ± ${duration(part.error_ns)}`),
+        h("td", { class: "wide" }, strip, largest ? h("small", {}, `mostly ${largest.name}, ${share(largest.share)}`) : null));
+    })));
 }
 
 function hash(text: string): number {

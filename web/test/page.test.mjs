@@ -86,6 +86,7 @@ test("its figures are those of report --format json", needsJvm, async () => {
   assert.equal(await page.$$eval("#trust tr[data-check]", (all) => all.length), json.reconcile.length);
   assert.equal(await page.$$eval("#findings [data-finding]", (all) => all.length), json.findings.filter((f) => f.state === "fires").length);
   assert.equal(Number(await page.getAttribute("[data-time=kernel_mm_ns] [data-value]", "data-value")), json.time.kernel_mm_ns);
+  assert.equal(await page.$$eval("#flame [data-stage-of-kernel]", (all) => all.length), json.stages?.length ?? 0);
   // Formatted as the text report formats.
   assert.equal(rows.get("Java heap").reserved_bytes.text, "8.0 GiB");
   // The picture's own sums: every fault is in a cell and in the heat map, every stage's time adds up.

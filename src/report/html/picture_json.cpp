@@ -15,6 +15,9 @@ using json::array_of;
 using json::Json;
 using json::or_null;
 
+// The most frequent come first; those beyond are too narrow to be seen.
+constexpr std::size_t kMostStacks = 10'000;
+
 constexpr auto kPlain = Coding::Plain;
 constexpr auto kDeltas = Coding::Deltas;
 
@@ -132,7 +135,12 @@ nlohmann::ordered_json flame_of(const std::vector<SampledStack>& sampled) {
   std::map<std::string, std::size_t> numbers;
   Json names = Json::array();
   Json stacks = Json::array();
+  Count left_out = 0;
   for (const SampledStack& stack : sampled) {
+    if (stacks.size() >= kMostStacks) {
+      left_out += stack.count;
+      continue;
+    }
     Json frames = Json::array();
     for (const std::string& frame : stack.frames) {
       const auto [it, added] = numbers.try_emplace(frame, names.size());
@@ -144,7 +152,7 @@ nlohmann::ordered_json flame_of(const std::vector<SampledStack>& sampled) {
                       {"stage", stack.stage},
                       {"count", stack.count}});
   }
-  return {{"names", std::move(names)}, {"stacks", std::move(stacks)}};
+  return {{"names", std::move(names)}, {"stacks", std::move(stacks)}, {"left_out", left_out}};
 }
 
 nlohmann::ordered_json json_of(const Picture& picture) {
