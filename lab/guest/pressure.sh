@@ -100,12 +100,14 @@ case $LAB_PRESSURE in
       -Xms160m -Xmx160m -XX:+AlwaysPreTouch -cp "$CLASSES" Hello
     ;;
   global)
-    # A JVM larger than the machine, no swap. The recorder is not to be the one that goes.
+    # A JVM as large as the machine, no swap. The recorder is not to be the one that goes.
+    heap=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+    heap=$((heap * 94 / 102400))m
     echo -1000 >/proc/self/oom_score_adj
     # shellcheck disable=SC2086
     recorded global "$FT" record -o /tmp/global.ft -- \
       sh -c 'echo 0 >/proc/self/oom_score_adj; exec "$@"' sh "$JAVA" $flags \
-      -Xms900m -Xmx900m -XX:+AlwaysPreTouch -cp "$CLASSES" Hello
+      "-Xms$heap" "-Xmx$heap" -XX:+AlwaysPreTouch -cp "$CLASSES" Hello
     ;;
 esac
 dmesg | grep -E "oom-kill|Out of memory|Killed process|invoked oom" >"$OUT/oom.dmesg"

@@ -10,7 +10,7 @@ FOUR_NODES = Machine(nodes=(384, 384, 384, 384), cpus=4,
 DISK = Machine(disk=256)
 
 
-def compared(setting="plain", programs=40, seed=1):
+def compared(setting="plain", programs=25, seed=1):
     return Part("differential", "differential.sh", differential.judge,
                 {"LAB_PROGRAMS": programs, "LAB_SEED": seed, "LAB_SETTING": setting})
 
@@ -29,7 +29,7 @@ RECORDER = Part("recorder", "recorder.sh", recorder.judge)
 
 BOOTS = (
     Boot("quick", "a JVM recorded; the model compared; two nodes",
-         (RECORDER, compared(programs=60), placed("quick")), TWO_NODES, timeout=600, quick=True),
+         (RECORDER, compared(programs=20), placed("quick")), TWO_NODES, timeout=600, quick=True),
     Boot("recorder", "a JVM recorded", (RECORDER,), Machine(), ("6.1-rt",), timeout=600),
     Boot("differential", "the model compared, settings as they come", (compared(),), DISK,
          ALL_KERNELS, timeout=1800),
@@ -66,7 +66,7 @@ BOOTS = (
     Boot("small-node", "bound to a node that is too small, with a swap disk",
          (pressed("node", pressure.judge_node, swap="disk"),),
          Machine(nodes=(768, 224), swap=512), timeout=1500),
-    Boot("out-of-memory", "a heap larger than the machine, no swap",
+    Boot("out-of-memory", "a heap that leaves nothing of the machine, no swap",
          (pressed("global", pressure.judge_global),), Machine(memory=640), timeout=1500),
     Boot("huge-pages", "pools, transparent pages of all settings, fragmented memory",
          (Part("huge-pages", "huge_pages.sh", huge_pages.judge),),

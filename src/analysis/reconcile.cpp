@@ -65,6 +65,8 @@ void add_resident(const ReconcileInput& in, Lines& lines) {
   const host::ProcessStatus& status = *in.subject.status;
   const std::uint64_t kept =
       host::rss_kept_by_threads(in.trace.meta_or("host.kernel"), status.threads);
+  const std::uint64_t kept_anonymous =
+      host::anonymous_kept_by_threads(in.trace.meta_or("host.kernel"), status.threads);
   if (in.memory.source == ResidentSource::Smaps && status.vm_rss) {
     std::uint64_t resident = 0;
     for (const OwnerMemory& owner : in.memory.by_owner) resident += owner.resident;
@@ -77,8 +79,8 @@ void add_resident(const ReconcileInput& in, Lines& lines) {
   }
   if (in.faults_seen == FaultsSeen::Yes && status.rss_anon && !in.residency.pages().exhausted()) {
     lines.add("anonymous bytes by faults against RssAnon", in.residency.anonymous_bytes(),
-              *status.rss_anon, std::max(kept, share_of(*status.rss_anon, 30, kMiB)), "bytes",
-              "what exec wrote itself, and swapping, is not seen as faults");
+              *status.rss_anon, std::max(kept_anonymous, share_of(*status.rss_anon, 30, kMiB)),
+              "bytes", "what exec wrote itself, and swapping, is not seen as faults");
   }
 }
 

@@ -8,6 +8,7 @@ namespace ft::host {
 namespace {
 
 constexpr std::uint64_t kFaultsBetweenSyncs = 64;
+constexpr std::uint64_t kPagesOfFaultAround = 16;
 
 bool is_before_6_2(std::string_view release) {
   const auto major = take_number<unsigned>(release, 10);
@@ -19,8 +20,12 @@ bool is_before_6_2(std::string_view release) {
 
 }  // namespace
 
-std::uint64_t rss_kept_by_threads(std::string_view release, std::uint64_t threads) {
+std::uint64_t anonymous_kept_by_threads(std::string_view release, std::uint64_t threads) {
   return is_before_6_2(release) ? threads * kFaultsBetweenSyncs * kPageSize : 0;
+}
+
+std::uint64_t rss_kept_by_threads(std::string_view release, std::uint64_t threads) {
+  return anonymous_kept_by_threads(release, threads) * kPagesOfFaultAround;
 }
 
 }  // namespace ft::host

@@ -268,7 +268,7 @@ Result<StartState> start_from(const Material& material, const event::Snapshot& m
   }
   std::uint64_t anonymous = status->rss_anon.value_or(0) >> kPageShift;
   // What the thread keeps to itself is what exec wrote after it had taken the new address space.
-  if (host::rss_kept_by_threads(trace.meta_or("host.kernel"), 1) != 0) {
+  if (host::anonymous_kept_by_threads(trace.meta_or("host.kernel"), 1) != 0) {
     anonymous += written_after_exec(start, stack_page);
   }
   find_present(anonymous, stack_page, start);

@@ -252,10 +252,12 @@ class Validator final : public Observer {
 
   // What the kernel's own figure may lack.
   std::uint64_t kept_by_threads(Aspect aspect, const host::ProcessStatus& status) const {
-    const bool resident =
-        aspect == Aspect::RssAnon || aspect == Aspect::RssFile || aspect == Aspect::RssShmem;
-    if (!resident) return 0;
-    return host::rss_kept_by_threads(material_.trace.meta_or("host.kernel"), status.threads);
+    const std::string release = material_.trace.meta_or("host.kernel");
+    if (aspect == Aspect::RssAnon) {
+      return host::anonymous_kept_by_threads(release, status.threads);
+    }
+    const bool of_files = aspect == Aspect::RssFile || aspect == Aspect::RssShmem;
+    return of_files ? host::rss_kept_by_threads(release, status.threads) : 0;
   }
 
   void look_again(const Step& step, const Scene& scene) {
