@@ -27,7 +27,7 @@ namespace ft::app {
 namespace {
 
 constexpr const char* kDefaultOutput = "firsttouch.ft";
-constexpr unsigned kDefaultSamplesASecond = 997;
+constexpr unsigned kDefaultSamplesASecond = 499;
 constexpr unsigned kMostSamplesASecond = 20'000;
 
 struct Arguments {

@@ -42,8 +42,7 @@ Result<std::unique_ptr<Passes>> Passes::run(event::EventSource& source, std::siz
 Result<void> Passes::read_streams(event::EventSource& source, std::size_t top) {
   FaultPass pass(trace, owners, threads, subject.pid, residency, calls, top,
                  drawing ? &*drawing : nullptr);
-  FT_TRY_VOID(
-      source.samples([&](std::span<const event::Sample> batch) { samples.take(batch); }));
+  FT_TRY_VOID(source.samples([&](std::span<const event::Sample> batch) { samples.take(batch); }));
   samples.sort();
   FT_TRY_VOID(source.faults([&](std::span<const event::Fault> batch) {
     pass.take(batch);

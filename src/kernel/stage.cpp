@@ -102,9 +102,11 @@ std::string_view base_name(std::string_view function) {
   if (const auto dot = function.find('.', 1); dot != std::string_view::npos) {
     function = function.substr(0, dot);
   }
-  // The padding in front of a function (CONFIG_CALL_PADDING) is a symbol too.
-  constexpr std::string_view kPadding = "__pfx_";
-  if (function.starts_with(kPadding)) function.remove_prefix(kPadding.size());
+  // The padding in front of a function (CONFIG_CALL_PADDING) is a symbol too, and so is its alias
+  // for position-independent code.
+  for (const std::string_view prefix : {"__pfx_", "__pi_"}) {
+    if (function.starts_with(prefix)) function.remove_prefix(prefix.size());
+  }
   return function;
 }
 

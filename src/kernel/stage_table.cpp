@@ -204,7 +204,7 @@ constexpr Names kTable[] = {
      "__x64_sys_fadvise64 __x64_sys_umask __x64_sys_chdir __do_sys_newfstat* __do_sys_newstat "
      "__do_sys_newlstat page_cache_* ondemand_readahead do_page_cache_ra read_pages "
      "force_page_cache_* do_sync_mmap_readahead do_async_mmap_readahead mpage_readahead* "
-     "do_mpage_readpage submit_bio* __submit_bio bio_* blk_* __blk_* blkdev_* io_schedule* "
+     "do_mpage_readpage submit_bio* blkcg_* __submit_bio bio_* blk_* __blk_* blkdev_* io_schedule* "
      "folio_wait_* virtqueue_* virtio_* virtblk_* ext4_* jbd2_* xfs_* iomap_* btrfs_* ovl_* "
      "shmem_* simple_* ramfs_* nfs_* fuse_* v9fs_* p9_* netfs_* erofs_* squashfs_* do_swap_page "
      "swap_* swapin_* read_swap_cache_async __read_swap_cache_async zram_* zswap_* path_* "

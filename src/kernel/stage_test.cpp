@@ -129,6 +129,7 @@ TEST(Stage, SeesThroughWhatCompilersAppend) {
   EXPECT_EQ(base_name("rmqueue_bulk.constprop.0.cold"), "rmqueue_bulk");
   EXPECT_EQ(base_name("do_fault.llvm.123"), "do_fault");
   EXPECT_EQ(base_name("__pfx_clear_page_erms"), "clear_page_erms");
+  EXPECT_EQ(base_name("__pi___x86_indirect_thunk_rax"), "__x86_indirect_thunk_rax");
   EXPECT_EQ(base_name(""), "");
 }
 
