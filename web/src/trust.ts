@@ -17,10 +17,11 @@ export function trustBanner(recording: Recording, mark: string): HTMLElement {
   const calm = watched > 0
     ? `Nothing was lost, and ${report.reconcile.length === 0 ? "there was nothing to compare with" : `all ${report.reconcile.length} figures that the kernel also keeps agree`}.`
     : "No loss is known of; this way of recording does not count it.";
+  const unseen = report.missing.length > 0 ? ` Not recorded: ${report.missing.map((m) => m.what).join(", ")}.` : "";
   const warn = bad || report.summary.warnings.length > 0;
   return h("div", { class: `trust ${warn ? "bad" : "good"}`, role: warn ? "alert" : "status", "data-lost": report.loss.total },
     h("strong", {}, mark, warn ? "Mind: " : "✓ "),
-    warn ? h("ul", {}, ...[...new Set(words)].map((w) => h("li", {}, w))) : calm,
+    warn ? h("ul", {}, ...[...new Set(words)].map((w) => h("li", {}, w)), unseen ? h("li", {}, unseen.trim()) : null) : h("span", {}, calm, unseen),
     h("a", { href: "#trust" }, "details"));
 }
 
