@@ -45,7 +45,8 @@ Result<report::model::MemoryMap> take(const MapArguments& arguments) {
       arguments.pid, {.read_memory = true,
                       .ask_jvm = arguments.ask_jvm,
                       .folios = arguments.folios ? analysis::FoliosWanted::All
-                                                 : analysis::FoliosWanted::WhereCheap}));
+                                                 : analysis::FoliosWanted::WhereCheap,
+                      .regions = arguments.regions || arguments.format == "json"}));
   report::model::MemoryMap map = FT_TRY(live.take(analysis::MapDetail::Full));
   const host::HostFiles files;
   const auto who = FT_TRY(host::identify_process(files, arguments.pid));

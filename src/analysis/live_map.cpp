@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <future>
 #include <optional>
 #include <vector>
 
@@ -41,6 +42,16 @@ std::int64_t as_signed(std::uint64_t value) {
   return static_cast<std::int64_t>(value);
 }
 
+// What could not be read, in words: gone, or not allowed.
+std::unexpected<Error> why_not(const host::HostFiles& files, const host::ProcessIdentity& who,
+                               Error error) {
+  const auto sight = host::look_at_process(files, who, 0);
+  if (sight && sight->presence != host::Presence::There) {
+    return fail(fmt::format("process {}", who.pid), "has ended");
+  }
+  return std::unexpected(std::move(error));
+}
+
 struct Rollup {
   host::SmapsCounters sums;
   std::uint64_t faults_before = 0;
@@ -76,13 +87,8 @@ struct LiveMap::State {
     return files.path(fmt::format("/proc/{}/{}", who.pid, name));
   }
 
-  // What could not be read, in words: gone, or not allowed.
   std::unexpected<Error> explain(Error error) const {
-    const auto sight = host::look_at_process(files, who, 0);
-    if (sight && sight->presence != host::Presence::There) {
-      return fail(fmt::format("process {}", who.pid), "has ended");
-    }
-    return std::unexpected(std::move(error));
+    return why_not(files, who, std::move(error));
   }
 
   Result<std::string> read(std::string_view name) const {
@@ -142,8 +148,11 @@ struct LiveMap::State {
     model::MemoryMap map = start();
     Rollup rollup;
     const host::ProcessMemory before = FT_TRY(sight());
-    const std::string text = FT_TRY(read("smaps"));
-    const std::string sums = FT_TRY(read("smaps_rollup"));
+    // Both walk all page tables, and are to tell of the same moment: side by side.
+    auto rollup_text = std::async(std::launch::async, [this] { return read("smaps_rollup"); });
+    Result<std::string> smaps_text = read("smaps");
+    const std::string sums = FT_TRY(rollup_text.get());
+    const std::string text = FT_TRY(std::move(smaps_text));
     const host::ProcessMemory after = FT_TRY(sight());
     rollup.sums = FT_TRY(host::parse_smaps_rollup(sums, path("smaps_rollup")));
     rollup.faults_before = faults(before);
@@ -356,9 +365,11 @@ Result<LiveMap> LiveMap::open(pid_t pid, const LiveMapOptions& options,
                               const host::HostFiles& files) {
   const host::ProcessIdentity who = FT_TRY(host::identify_process(files, pid));
   // The one file of the process that says, in words, who may look at it.
-  FT_TRY_VOID(host::read_map_count(files, who));
+  if (auto maps = host::read_map_count(files, who); !maps) {
+    return why_not(files, who, std::move(maps).error());
+  }
   auto scan = host::PageScan::open(pid);
-  if (!scan) return std::unexpected(std::move(scan).error());
+  if (!scan) return why_not(files, who, std::move(scan).error());
   const auto reading =
       options.read_memory ? attribution::TargetReading::Allowed : attribution::TargetReading::Never;
   auto state = std::make_unique<State>(
@@ -381,7 +392,8 @@ Result<LiveMap> LiveMap::open(pid_t pid, const LiveMapOptions& options,
 }
 
 Result<model::MemoryMap> LiveMap::take(MapDetail detail) {
-  return detail == MapDetail::Quick ? state_->quick() : state_->full(RegionsWanted::Yes);
+  if (detail == MapDetail::Quick) return state_->quick();
+  return state_->full(state_->options.regions ? RegionsWanted::Yes : RegionsWanted::No);
 }
 
 }  // namespace ft::analysis

@@ -35,6 +35,7 @@ struct LiveMapOptions {
   // Each full look asks the JVM for its own account, which costs it memory.
   bool ask_jvm = false;
   FoliosWanted folios = FoliosWanted::WhereCheap;
+  bool regions = true;  // in full looks: each region, besides the subsystems
 };
 
 class LiveMap {

@@ -11,6 +11,8 @@ namespace ft::host {
 
 namespace {
 
+constexpr std::uint64_t kKernelThread = 0x200000;  // PF_KTHREAD
+
 std::string file_of(pid_t pid, std::string_view name) {
   return fmt::format("/proc/{}/{}", pid, name);
 }
@@ -53,6 +55,8 @@ Result<ProcessIdentity> identify_process(const HostFiles& files, pid_t pid) {
     return fail(what, "that is a thread",
                 fmt::format("its process is {}: give that number", status.tgid));
   }
+  // One that is ending has given up its address space already, and is no zombie yet.
+  if (!status.vm_size && (stat.flags & kKernelThread) == 0) return fail(what, "has ended");
   if (!status.vm_size) {
     return fail(what, fmt::format("{} is a kernel thread: it has no address space", status.name));
   }

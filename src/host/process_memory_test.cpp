@@ -51,8 +51,11 @@ TEST_F(ProcessMemoryTest, SaysWhyAProcessCannotBeWatched) {
   EXPECT_THAT(message(), HasSubstr("no such process"));
   process(stat_of('Z', 1));
   EXPECT_THAT(message(), HasSubstr("has ended"));
-  process(stat_of('S', 1), "Name:\tkswapd0\nState:\tS (sleeping)\nTgid:\t77\nPid:\t77\n");
+  const std::string no_memory = "Name:\tkswapd0\nState:\tS (sleeping)\nTgid:\t77\nPid:\t77\n";
+  process("77 (kswapd0) S 2 0 0 0 -1 2097216 0 0 0 0 0 0 0 0 20 0 1 0 9 0 0\n", no_memory);
   EXPECT_THAT(message(), HasSubstr("kernel thread"));
+  process(stat_of('R', 1), no_memory);  // just ending
+  EXPECT_THAT(message(), HasSubstr("has ended"));
   process(stat_of('S', 1), "Name:\tGC\nState:\tS (sleeping)\nTgid:\t70\nPid:\t77\nVmSize: 1 kB\n");
   EXPECT_THAT(message(), HasSubstr("its process is 70"));
   process("nonsense");

@@ -59,6 +59,7 @@ Result<ProcessStat> parse_process_stat(std::string_view text, std::string_view n
 
   Words words(lines, rest);
   FT_TRY_VOID(words.read(4, stat.ppid));
+  FT_TRY_VOID(words.read(9, stat.flags));
   FT_TRY_VOID(words.read(10, stat.minor_faults));
   FT_TRY_VOID(words.read(11, stat.children_minor_faults));
   FT_TRY_VOID(words.read(12, stat.major_faults));

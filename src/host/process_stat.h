@@ -15,6 +15,7 @@ struct ProcessStat {
   std::string name;  // may hold blanks and parentheses
   char state = '?';
   std::int32_t ppid = 0;
+  std::uint64_t flags = 0;  // PF_*: include/linux/sched.h
   std::uint64_t minor_faults = 0;
   std::uint64_t children_minor_faults = 0;  // of children waited for
   std::uint64_t major_faults = 0;

@@ -3,9 +3,11 @@
 #include <elf.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -118,11 +120,20 @@ struct LiveOwners::State {
     }
   }
 
-  // The file as the target sees it: below its own root, and the very file it mapped.
+  // The file as the target sees it: below its own root, and the very file it mapped. Of a process
+  // that changed its root (chroot) the kernel gives paths from the root before.
   std::string library_path(const Vma& lib) const {
-    std::string below_root = fmt::format("/proc/{}/root{}", pid, lib.path());
+    const std::string link = fmt::format("/proc/{}/root", pid);
+    std::array<char, PATH_MAX> root{};
+    const ssize_t length = ::readlink(link.c_str(), root.data(), root.size());
+    const std::string_view prefix(root.data(), length > 1 ? static_cast<std::size_t>(length) : 0);
+    std::string_view path = lib.path();
+    if (path.starts_with(prefix)) path.remove_prefix(prefix.size());
     struct stat status{};
-    if (::stat(below_root.c_str(), &status) == 0 && status.st_ino == lib.inode) return below_root;
+    for (const std::string_view candidate : {path, std::string_view(lib.path())}) {
+      std::string below_root = fmt::format("{}{}", link, candidate);
+      if (::stat(below_root.c_str(), &status) == 0 && status.st_ino == lib.inode) return below_root;
+    }
     // Replaced or deleted since: root may still open what is mapped.
     return fmt::format("/proc/{}/map_files/{:x}-{:x}", pid, lib.range.start, lib.range.end);
   }
@@ -296,7 +307,9 @@ struct LiveOwners::State {
     // HotSpot reserves with mmap and commits inside; malloc's own memory is known by its headers,
     // or, where those may not be read, by standing alone.
     if (!memory && accessible && !reserved_around(index)) {
-      return {Subsystem::CHeap, Evidence::Size, ""};
+      // A block of malloc's has a header, and so never an even size; large even sizes are aligned.
+      const bool even = area.range.start % kMiB == 0 || area.range.size() % kMiB == 0;
+      return {even ? Subsystem::GcOther : Subsystem::CHeap, Evidence::Size, ""};
     }
     return {Subsystem::GcOther, Evidence::Elimination, ""};
   }

@@ -7,7 +7,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <map>
+#include <set>
+#include <span>
 #include <thread>
 #include <vector>
 
