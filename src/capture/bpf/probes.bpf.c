@@ -815,15 +815,25 @@ struct {
   __type(value, struct sample_scratch);
 } sample_scratches SEC(".maps");
 
+// What bpf_get_stack answered as a size the verifier can follow: compared as it is, and unsigned, or
+// the compiler compares another register, which kernels up to 6.12 do not connect with this one.
+static __always_inline u64 stack_bytes(long answer, u64 most) {
+  u64 bytes = answer;
+
+  barrier_var(bytes);
+  if (bytes > most) bytes = 0;  // an error: negative
+  barrier_var(bytes);
+  return bytes;
+}
+
 // perf's cpu-clock, counting in the target's threads only: it runs while the thread does.
 SEC("perf_event")
 int cpu_sample(struct bpf_perf_event_data* ctx) {
   struct ft_slot* slot = recorded_slot();
   struct sample_scratch* scratch;
   struct ft_sample* message;
-  u64 kernel = 0, user = 0;
+  u64 kernel, user, size;
   u32 zero = 0;
-  long bytes;
 
   if (!slot) return 0;
   scratch = bpf_map_lookup_elem(&sample_scratches, &zero);
@@ -831,16 +841,19 @@ int cpu_sample(struct bpf_perf_event_data* ctx) {
   message = &scratch->sample;
   set_header(&message->header, FT_SAMPLE, slot->tid, bpf_ktime_get_ns());
   message->pid = slot->pid;
-  bytes = bpf_get_stack(ctx, scratch->frames, FT_KERNEL_FRAMES * 8, 0);
-  if (bytes > 0 && bytes <= FT_KERNEL_FRAMES * 8) kernel = bytes;
+  kernel = stack_bytes(bpf_get_stack(ctx, scratch->frames, FT_KERNEL_FRAMES * 8, 0),
+                       FT_KERNEL_FRAMES * 8);
   if (kernel == FT_KERNEL_FRAMES * 8) __sync_fetch_and_add(&losses.kernel_stacks_truncated, 1);
-  bytes = bpf_get_stack(ctx, (u8*)scratch->frames + kernel, FT_MAX_FRAMES * 8, BPF_F_USER_STACK);
-  if (bytes > 0 && bytes <= FT_MAX_FRAMES * 8) user = bytes;
+  user = stack_bytes(
+      bpf_get_stack(ctx, (u8*)scratch->frames + kernel, FT_MAX_FRAMES * 8, BPF_F_USER_STACK),
+      FT_MAX_FRAMES * 8);
   if (user == FT_MAX_FRAMES * 8) __sync_fetch_and_add(&losses.stacks_truncated, 1);
   message->kernel_frames = kernel / 8;
   message->user_frames = user / 8;
-  if (bpf_ringbuf_output(&ring, scratch, sizeof(*message) + kernel + user, BPF_RB_NO_WAKEUP))
-    lost(FT_SAMPLE, 1);
+  size = sizeof(*message) + kernel + user;
+  barrier_var(size);
+  if (size > sizeof(*scratch)) size = sizeof(*scratch);
+  if (bpf_ringbuf_output(&ring, scratch, size, BPF_RB_NO_WAKEUP)) lost(FT_SAMPLE, 1);
   return 0;
 }
 
