@@ -815,8 +815,8 @@ struct {
   __type(value, struct sample_scratch);
 } sample_scratches SEC(".maps");
 
-// What bpf_get_stack answered as a size the verifier can follow: compared as it is, and unsigned, or
-// the compiler compares another register, which kernels up to 6.12 do not connect with this one.
+// What bpf_get_stack answered as a size the verifier can follow: compared as it is, and unsigned,
+// or the compiler compares another register, which kernels up to 6.12 do not connect with this one.
 static __always_inline u64 stack_bytes(long answer, u64 most) {
   u64 bytes = answer;
 
