@@ -129,7 +129,7 @@ test("scrub, zoom, hover and keys move the map", needsJvm, async () => {
 
   // Somewhere in the middle of the plot there is something to tell.
   let told = "";
-  for (let y = 60; y < 500 && !/0x/.test(told); y += 20) {
+  for (let y = 30; y < 540 && !/reserved|committed/.test(told); y += 5) {
     await page.mouse.move(box.x + box.width * 0.7, box.y + y);
     told = (await page.locator("#map .tip").textContent()) ?? "";
   }
