@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <future>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "analysis/arrivals.h"
@@ -48,6 +51,11 @@ std::unexpected<Error> why_not(const host::HostFiles& files, const host::Process
   const auto sight = host::look_at_process(files, who, 0);
   if (sight && sight->presence != host::Presence::There) {
     return fail(fmt::format("process {}", who.pid), "has ended");
+  }
+  // What was opened belongs to an address space that is no more.
+  if (error.why == std::string_view(std::strerror(ESRCH))) {
+    return fail(fmt::format("process {}", who.pid),
+                "has started another program while it was looked at", "ask again");
   }
   return std::unexpected(std::move(error));
 }
