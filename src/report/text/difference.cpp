@@ -44,13 +44,14 @@ std::string change_of(const DifferenceRow& row) {
   return text;
 }
 
-std::string words_of(Verdict verdict) {
-  return std::string(verdict == Verdict::Same ? "within noise" : name_of(verdict));
+std::string words_of(const DifferenceRow& row) {
+  if (row.verdict != Verdict::Same) return std::string(name_of(row.verdict));
+  return row.change == 0 ? "same" : "within noise";
 }
 
 void add(Table& table, const DifferenceRow& row) {
   table.add({printable(row.group), printable(row.figure), median_of(row.before, row.unit),
-             median_of(row.after, row.unit), change_of(row), noise_of(row), words_of(row.verdict)});
+             median_of(row.after, row.unit), change_of(row), noise_of(row), words_of(row)});
 }
 
 Table empty_table() {

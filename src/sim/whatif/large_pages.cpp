@@ -62,7 +62,7 @@ class LargePageUser {
       if (!take_from_pool(std::string(jvm::name_of(table.owner)), table.range.size(), notes)) {
         continue;
       }
-      if (view_.newer && table.owner == Subsystem::GcMarkBitmap) clear_commits(table);
+      if (view_.newer && table.owner == Subsystem::GcMarkBitmap) clear_first_commit(table);
       map_special(table.range, table.call, PROT_READ | PROT_WRITE);
     }
     return {};
@@ -118,13 +118,16 @@ class LargePageUser {
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_HUGETLB | size_bits);
   }
 
-  // JDK 25 does not trust special memory to be zero, and clears bitmaps as they are committed; 17
+  // JDK 25 does not trust special memory to be zero, and clears the bitmap of the initial heap; 17
   // does.
-  void clear_commits(const Structure& table) {
-    for (std::size_t i = table.call + 1; i < draft_.calls().size(); ++i) {
-      const Call call = draft_.calls()[i];
-      if (commits_in(call, table.range) && call.commits()) draft_.add_touches(call, call.range());
-    }
+  void clear_first_commit(const Structure& table) {
+    const auto first = std::ranges::find_if(draft_.calls(), [&](const Call& call) {
+      return commits_in(call, table.range) && call.commits() &&
+             call.range().start == table.range.start;
+    });
+    if (first == draft_.calls().end()) return;
+    const Call commit = *first;
+    draft_.add_touches(commit, commit.range());
   }
 
   bool is_within(const Call& call, AddressRange range) const {
