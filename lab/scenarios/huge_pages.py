@@ -4,10 +4,6 @@ HUGE = 2 << 20
 
 
 def judge(evidence, checks):
-    if evidence.has("never.ft"):
-        judge_transparent(evidence, checks)
-    else:
-        checks.skip("transparent huge pages: not in this kernel")
     judge_pool(evidence, checks, "hugetlb-2m", HUGE, 64 << 20)
     if evidence.has("hugetlb-1g.ft"):
         judge_pool(evidence, checks, "hugetlb-1g", 1 << 30, 1 << 30)
@@ -15,6 +11,10 @@ def judge(evidence, checks):
         checks.skip("a pool of 1 GiB: not reserved at this boot")
     if evidence.has("fragmented.ft"):
         judge_fragmented(evidence, checks)
+    if evidence.has("never.ft"):
+        judge_transparent(evidence, checks)
+    else:
+        checks.skip("transparent huge pages: not in this kernel")
 
 
 def blocks(evidence, name, order):

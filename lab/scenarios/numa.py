@@ -118,7 +118,8 @@ def judge_predictions(evidence, checks, nodes):
         if not evidence.has(f"{name}.ft"):
             continue
         predicted, answer = predicted_heap(evidence, machine, policy, *more)
-        judge_predicted_counters(evidence, checks, name, answer, nodes)
+        if name in ("interleave", "bind"):  # in others little else than the heap is foreseen
+            judge_predicted_counters(evidence, checks, name, answer, nodes)
         real = heap_in_recording(evidence, f"{name}.ft")
         checks.equal(f"{name}: predicted bytes of the heap by node are the real ones",
                      {node: size for node, size in predicted.items() if size}, real)

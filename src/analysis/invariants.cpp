@@ -211,6 +211,15 @@ void Checker::check_syscall(const Place& place, const Syscall& call) {
   }
 }
 
+bool replaces(const Syscall& call) {
+  return (call.flags() & MAP_FIXED) != 0 && (call.flags() & MAP_FIXED_NOREPLACE) == 0;
+}
+
+// A MAP_FIXED may fail when what was there is gone already, as one does that finds no huge page.
+bool may_leave_a_hole(const Syscall& call) {
+  return call.number == SyscallNumber::Mmap && call.failed() && replaces(call);
+}
+
 // A mapping is gone when its munmap begins and there when its mmap has ended: calls of other
 // threads in between see either.
 void Checker::check_mappings() {
@@ -221,7 +230,7 @@ void Checker::check_mappings() {
   std::vector<Step> steps;
   for (std::size_t i = 0; i < trace_.syscalls.size(); ++i) {
     const Syscall& call = trace_.syscalls[i];
-    if (call.failed()) continue;
+    if (call.failed() && !may_leave_a_hole(call)) continue;
     const bool at_start = call.number == SyscallNumber::Munmap;
     steps.push_back({at_start ? call.ts : call.ts + std::max<Nanoseconds>(call.dur, 0), i});
   }
@@ -233,8 +242,11 @@ void Checker::check_mappings() {
     const bool sane = call.addr() < (1ULL << 62U) && call.length() < (1ULL << 62U);
     switch (call.number) {
       case SyscallNumber::Mmap:
-        check_mmap(step.index, mappings);
-        break;
+        if (!call.failed()) {
+          check_mmap(step.index, mappings);
+          break;
+        }
+        [[fallthrough]];
       case SyscallNumber::Munmap:
         if (sane) mappings.erase({page_floor(call.addr()), page_ceil(call.addr() + call.length())});
         break;
@@ -266,8 +278,7 @@ void Checker::check_mmap(std::size_t index, Mappings& mappings) {
     return;
   }
   const AddressRange range{start, page_ceil(start + call.length())};
-  const bool replaces = (call.flags() & MAP_FIXED) && !(call.flags() & MAP_FIXED_NOREPLACE);
-  if (!replaces) {
+  if (!replaces(call)) {
     std::uint64_t other = 0;
     mappings.for_each_in(range, [&](AddressRange, std::uint64_t made_by) {
       if (other == 0) other = made_by;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <cerrno>
+
 #include "event/memory_trace.h"
 
 namespace ft::analysis {
@@ -229,6 +231,17 @@ TEST(Invariants, FindsAMappingPutOverAnother) {
   event::MemoryTrace trace = sound();
   trace.on_syscall(mmap_call(200, 0x13000, 0x2000));
   expect_one(trace, Rule::MappingOverlap, "syscall", 2, 200, "what call 1 mapped");
+}
+
+// As one with MAP_HUGETLB does that finds no huge page.
+TEST(Invariants, AFixedMmapThatFailedMayHaveLeftAHole) {
+  event::MemoryTrace trace = sound();
+  event::Syscall failed = mmap_call(200, 0x13000, 0x2000, kAnon | MAP_FIXED);
+  failed.args[0] = 0x13000;
+  failed.ret = -ENOMEM;
+  trace.on_syscall(failed);
+  trace.on_syscall(mmap_call(220, 0x13000, 0x2000));
+  EXPECT_TRUE(checked(trace).clean());
 }
 
 TEST(Invariants, FindsNoreplaceThatReplaced) {

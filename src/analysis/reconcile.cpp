@@ -78,9 +78,11 @@ void add_resident(const ReconcileInput& in, Lines& lines) {
                   : "the kernel keeps VmRSS in per-CPU parts and does not add them up exactly");
   }
   if (in.faults_seen == FaultsSeen::Yes && status.rss_anon && !in.residency.pages().exhausted()) {
+    // What was swapped out had been touched as well.
+    const std::uint64_t anonymous = *status.rss_anon + status.vm_swap.value_or(0);
     lines.add("anonymous bytes by faults against RssAnon", in.residency.anonymous_bytes(),
-              *status.rss_anon, std::max(kept_anonymous, share_of(*status.rss_anon, 30, kMiB)),
-              "bytes", "what exec wrote itself, and swapping, is not seen as faults");
+              anonymous, std::max(kept_anonymous, share_of(anonymous, 30, kMiB)), "bytes",
+              "what exec wrote itself, and swapping, is not seen as faults");
   }
 }
 
