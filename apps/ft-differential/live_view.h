@@ -53,8 +53,8 @@ class LiveView {
   std::vector<std::uint64_t> words_;
 };
 
-// Whether the kernel can list the pages that are present (PAGEMAP_SCAN, Linux 6.7). Without it pages
-// of areas up to that size are compared, but not which are zero or huge.
+// Whether the kernel can list the pages that are present (PAGEMAP_SCAN, Linux 6.7). Without it
+// pages of areas up to that size are compared, but not which are zero or huge.
 bool can_list_pages();
 inline constexpr std::uint64_t kMostListedBytes = 256ULL << 20U;
 

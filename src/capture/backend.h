@@ -31,7 +31,7 @@ struct RecordOptions {
   bool dwarf_stacks = false;            // copy the user stack for unwinding afterwards
   bool full_snapshots = false;          // bpf only: smaps of a JVM that has just initialised, too
   std::size_t ring_bytes = 16 * kMiB;   // bpf only: size of the event buffer
-  unsigned sample_hz = 0;               // bpf only: samples a second of each running thread; 0: none
+  unsigned sample_hz = 0;  // bpf only: samples a second of each running thread; 0: none
 };
 
 struct RecordResult {

@@ -100,8 +100,9 @@ struct Behaviour {
   bool seals_keep_guards_out = true;
   bool per_vma_lock = true;  // user faults take the area's lock only (6.4), mm/memory.c
 
-  // status shows resident pages exactly (6.16): before, each processor kept a batch of them to itself
-  // (6.2), or each thread what its last 64 faults changed (6.1), fs/proc/task_mmu.c task_mem.
+  // status shows resident pages exactly (6.16): before, each processor kept a batch of them to
+  // itself (6.2), or each thread what its last 64 faults changed (6.1), fs/proc/task_mmu.c
+  // task_mem.
   bool exact_resident_counts = true;
 
   // A build option, not a release: names of anonymous areas (CONFIG_ANON_VMA_NAME).

@@ -158,7 +158,8 @@ TEST(Prediction, AnEmptyPoolLeavesTheHeapAsItWas) {
   EXPECT_EQ(enough.figures.hugetlb_bytes, kHugePageSize);
 }
 
-// The card table is too small for large pages, and there is no code cache: the heap alone takes them.
+// The card table is too small for large pages, and there is no code cache: the heap alone takes
+// them.
 TEST(Prediction, LargePagesHoldWhatIsLargeEnough) {
   const Prediction prediction = predicted(JvmRecording(), with_flag("-XX:+UseLargePages"));
   EXPECT_EQ(prediction.figures.hugetlb_bytes, kHugePageSize);
