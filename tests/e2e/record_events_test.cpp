@@ -163,8 +163,10 @@ TEST(RecordEvents, PhasesAreThoseOfTheJvmThatAScriptStarts) {
              {"sh", "-c", fmt::format("'{}' -cp '{}' Hello; true", jdks[0].java(), classes())});
   std::vector<std::string> phases;
   for (const event::Phase& phase : recorded.trace.phases) phases.push_back(phase.name);
+  // Marks inside a JVM that is no target are set while it runs already: the first may come too
+  // late.
   EXPECT_THAT(phases, testing::IsSupersetOf(
-                          {"before the JVM", "launcher", "VM init", "Java", "after the JVM"}));
+                          {"before the JVM", "launcher", "load libjvm", "after the JVM"}));
 }
 
 TEST(RecordEvents, AJvmStartLosesNothingAndAddsUp) {

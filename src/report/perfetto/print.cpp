@@ -45,6 +45,18 @@ std::string_view access_of(const Fault& fault) {
   return (fault.error_code & event::kFaultWrite) != 0 ? "write" : "read";
 }
 
+// Of memory that the call is about: where it is now, if the call placed it.
+std::uint64_t address_of(const event::Syscall& call) {
+  const bool places = call.number == SyscallNumber::Mmap || call.number == SyscallNumber::Mremap;
+  if (call.failed()) return places ? 0 : call.addr();
+  if (places) return static_cast<std::uint64_t>(call.ret);
+  // The last byte below the new end of the heap.
+  if (call.number == SyscallNumber::Brk && call.ret > 0) {
+    return static_cast<std::uint64_t>(call.ret) - 1;
+  }
+  return call.addr();
+}
+
 class Printer {
  public:
   Printer(const Material& material, const Write& write)
@@ -124,8 +136,7 @@ class Printer {
 
   void print_call(std::size_t index) {
     const event::Syscall& call = trace_.syscalls[index];
-    const std::uint64_t address =
-        call.number == SyscallNumber::Mmap ? static_cast<std::uint64_t>(call.ret) : call.addr();
+    const std::uint64_t address = address_of(call);
     const Nanoseconds end = call.ts + std::max<Nanoseconds>(call.dur, 0);
     annotations_ = {Annotation::of_number("call", index + 1)};
     std::string result;
@@ -134,7 +145,7 @@ class Printer {
       result = call.finished ? std::string(event::errno_name(static_cast<int>(-call.ret)))
                              : "did not return";
       annotations_.push_back(Annotation::of("failed", result));
-    } else if (address != 0 && call.length() != 0) {
+    } else if (address != 0) {
       const Place before = material_.place_at(call.pid, address, call.ts - 1);
       const Place after = material_.place_at(call.pid, address, end);
       annotations_.push_back(
