@@ -13,7 +13,6 @@ namespace ft::app {
 namespace {
 
 using report::perfetto::Counter;
-using report::perfetto::Unit;
 
 std::vector<Counter> resident_counters(const report::model::Report& report) {
   std::vector<Counter> counters;
