@@ -21,14 +21,13 @@ NamedReport run_of(std::string name, Count heap_faults, Nanoseconds wall = 1000)
   return run;
 }
 
-const DifferenceRow& row_of(const Difference& difference, const std::string& group,
-                            const std::string& figure) {
+DifferenceRow row_of(const Difference& difference, const std::string& group,
+                     const std::string& figure) {
   const auto row = std::ranges::find_if(difference.rows, [&](const DifferenceRow& candidate) {
     return candidate.group == group && candidate.figure == figure;
   });
   EXPECT_NE(row, difference.rows.end()) << group << " " << figure;
-  static const DifferenceRow kNone;
-  return row == difference.rows.end() ? kNone : *row;
+  return row == difference.rows.end() ? DifferenceRow{} : *row;
 }
 
 TEST(Difference, OfOneRunEachIsWhateverIsNotEqual) {
