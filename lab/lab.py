@@ -2,7 +2,7 @@
 """Usage: lab.py [--all] [--list] [--build DIR] [NAME[@KERNEL]...]     (through ./dev lab)
 
 Boots stock Debian kernels in QEMU, without hardware support, runs firsttouch and real JVMs in them,
-and judges on the host what they left in build/lab/results/. Without names, the few boots that CI runs;
+and judges on the host what they left in build/lab/results/. Without names, a few boots;
 --all runs every one and writes the table in docs/lab.md. What cannot run here is skipped, with the
 reason. Exit status: 0, or 1 if anything failed.
 """
@@ -156,7 +156,7 @@ def main():
     options = parser.parse_args()
     if options.list:
         for boot in BOOTS:
-            quick = ", in CI" if boot.quick else ""
+            quick = ", without a name" if boot.quick else ""
             say(f"{boot.name:16} {boot.shows} ({', '.join(boot.kernels)}{quick})")
         return 0
     try:
