@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -18,6 +19,7 @@ namespace ft::differential {
 
 namespace {
 
+constexpr std::uint64_t kKernelHalf = std::uint64_t{1} << 63U;
 constexpr std::size_t kFirstBuffer = 256UL << 10U;
 
 Result<Fd> open_file(pid_t pid, const char* name) {
@@ -86,7 +88,7 @@ int LiveView::backing_of(const host::Vma& area) const {
 Result<void> LiveView::read_areas(ProcessState& state) {
   const std::string_view smaps = FT_TRY(text(smaps_, "smaps"));
   for (const host::SmapsEntry& entry : FT_TRY(host::parse_smaps(smaps))) {
-    if (entry.vma.range.start >= kUserEnd) continue;  // [vsyscall] is no area of the process
+    if (entry.vma.range.start >= kKernelHalf) continue;  // [vsyscall] is no area of the process
     host::VmFlags flags = entry.flags;
     // Set on every new area where CONFIG_MEM_SOFT_DIRTY is on, until somebody clears it: never
     // here.
@@ -110,11 +112,13 @@ Result<void> LiveView::read_areas(ProcessState& state) {
 Result<void> LiveView::read_pages(ProcessState& state) {
   std::array<host::PageRegion, 256> regions{};
   std::uint64_t at = 0;
-  while (at < kUserEnd) {
+  std::uint64_t end = 0;  // with page tables of five levels areas may lie above 2^47
+  for (const Area& area : state.areas) end = std::max(end, area.range.end);
+  while (at < end) {
     host::PagemapScanRequest scan{
         .size = sizeof scan,
         .start = at,
-        .end = kUserEnd,
+        .end = end,
         .vec = reinterpret_cast<std::uintptr_t>(regions.data()),
         .vec_len = regions.size(),
         .category_anyof_mask = host::kPagePresent | host::kPageSwapped,
