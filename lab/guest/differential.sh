@@ -16,8 +16,12 @@ case ${LAB_SETTING:-plain} in
     ;;
   hugetlb) echo 32 >/proc/sys/vm/nr_hugepages ;;
   overcommit-1) echo 1 >/proc/sys/vm/overcommit_memory ;;
-  overcommit-2) echo 2 >/proc/sys/vm/overcommit_memory ;;
-  low-map-count) echo 40 >/proc/sys/vm/max_map_count ;;
+  overcommit-2)
+    # Enough for the comparing program itself.
+    echo 90 >/proc/sys/vm/overcommit_ratio
+    echo 2 >/proc/sys/vm/overcommit_memory
+    ;;
+  low-map-count) echo 64 >/proc/sys/vm/max_map_count ;;
 esac
 # What the kernel does of its own accord only makes programs to be skipped.
 echo 0 >/sys/kernel/mm/transparent_hugepage/khugepaged/defrag 2>/dev/null

@@ -45,7 +45,7 @@ BOOTS = (
          DISK, timeout=1800),
     Boot("overcommit-2", "the model compared, nothing granted beyond the limit",
          (compared("overcommit-2"),), DISK, timeout=1800),
-    Boot("low-map-count", "the model compared with 40 areas at most", (compared("low-map-count"),),
+    Boot("low-map-count", "the model compared with 64 areas at most", (compared("low-map-count"),),
          DISK, timeout=1800),
     Boot("numa2", "policies and collectors on two nodes", (placed("full"),), TWO_NODES,
          timeout=1200),
