@@ -47,7 +47,7 @@ std::string_view name_of(FaultClass fault_class) {
 FaultClass classify(const event::Fault& fault, const attribution::Region* region) {
   const bool write = fault.error_code & event::kFaultWrite;
   if (fault.kind == event::FaultKind::Major) return FaultClass::Major;
-  if (fault.huge()) return FaultClass::Huge;
+  if (is_huge(fault, region)) return FaultClass::Huge;
   if (fault.error_code & event::kFaultProtection) return FaultClass::Present;
   if (!region) return FaultClass::NoMapping;
   if (!is_private_anonymous(*region)) return write ? FaultClass::FileWrite : FaultClass::FileRead;
@@ -92,7 +92,8 @@ void FaultPass::take(const event::Fault& fault) {
   totals_.by_class[static_cast<std::size_t>(fault_class)].record(ns);
   if (fault.dur < 0) ++totals_.without_time;
   ++(fault.kind == event::FaultKind::Major ? totals_.major : totals_.minor);
-  if (fault.huge()) ++totals_.huge;
+  const bool huge = is_huge(fault, region);
+  if (huge) ++totals_.huge;
   if (fault.error_code & event::kFaultUser) {
     totals_.user_ns += ns;
   } else {
@@ -100,7 +101,7 @@ void FaultPass::take(const event::Fault& fault) {
     totals_.kernel_ns += ns;
     calls_.note_nested_fault(fault.tid, fault.ts, ns);
   }
-  share(fault, ns, owner, thread);
+  share(fault, huge, ns, owner, thread);
   keep_if_slow(fault, fault_class, owner);
   const bool of_subject = pid == subject_ && pid != 0;
   if (of_subject) residency_.on_fault(fault, region);
@@ -116,13 +117,13 @@ const attribution::Region* FaultPass::region_of(const event::Fault& fault, event
   return slot;
 }
 
-void FaultPass::share(const event::Fault& fault, Nanoseconds ns, attribution::OwnerId owner,
-                      std::int32_t thread) {
+void FaultPass::share(const event::Fault& fault, bool huge, Nanoseconds ns,
+                      attribution::OwnerId owner, std::int32_t thread) {
   const auto add = [&](FaultShare& to) {
     ++to.count;
     to.ns += ns;
     if (fault.kind == event::FaultKind::Major) ++to.major;
-    if (fault.huge()) ++to.huge;
+    if (huge) ++to.huge;
   };
   add(totals_.by_owner[owner]);
   const bool known = thread != ThreadIndex::kNone;

@@ -94,7 +94,7 @@ class FaultPass {
  private:
   void take(const event::Fault& fault);
   const attribution::Region* region_of(const event::Fault& fault, event::Pid pid);
-  void share(const event::Fault& fault, Nanoseconds ns, attribution::OwnerId owner,
+  void share(const event::Fault& fault, bool huge, Nanoseconds ns, attribution::OwnerId owner,
              std::int32_t thread);
   void keep_if_slow(const event::Fault& fault, FaultClass fault_class, attribution::OwnerId owner);
 

@@ -11,7 +11,20 @@ namespace {
 constexpr std::size_t kMostPoints = 400;
 constexpr std::size_t kLateFaultSteps = 4096;
 
+// 0: of no hugetlb pool. mmap(2) may name the size in the bits from MAP_HUGE_SHIFT on; x86-64 has
+// two, and the smaller is what a host gives that was not booted otherwise.
+std::uint64_t hugetlb_page_bytes(const attribution::Region* region) {
+  constexpr unsigned kSizeShift = 26;
+  constexpr unsigned kGiantShift = 30;
+  if (!region || !(region->flags & MAP_HUGETLB)) return 0;
+  return region->flags >> kSizeShift == kGiantShift ? kGiB : kHugePageSize;
+}
+
 }  // namespace
+
+bool is_huge(const event::Fault& fault, const attribution::Region* region) {
+  return fault.huge() || hugetlb_page_bytes(region) != 0;
+}
 
 bool is_private_anonymous(const attribution::Region& region) {
   return region.file == event::kNoFile && !(region.flags & MAP_SHARED);
@@ -46,6 +59,14 @@ bool Residency::undone(const event::Fault& fault) const {
   return false;
 }
 
+// Whole pages, mapped without tables of the last level. The kernel has them in HugetlbPages, apart
+// from RssAnon and RssFile.
+void Residency::touch_hugetlb(AddressRange range, attribution::OwnerId owner) {
+  for (std::uint64_t at = range.start; at < range.end && !pages_.exhausted(); at += kHugePageSize) {
+    pages_.touch_hugetlb(at, class_of(owner, false));
+  }
+}
+
 void Residency::on_fault(const event::Fault& fault, const attribution::Region* region) {
   if (fault.ts > end_ts_) return;
   apply_until(fault.ts);
@@ -57,7 +78,11 @@ void Residency::on_fault(const event::Fault& fault, const attribution::Region* r
   // A private page written to is anonymous from then on, whatever it was a copy of.
   const bool becomes_anonymous = anonymous || (write && region && !(region->flags & MAP_SHARED));
   const PageClass page_class = class_of(owner, becomes_anonymous);
-  if (fault.huge()) {
+  if (const std::uint64_t pool_page = hugetlb_page_bytes(region); pool_page != 0) {
+    touch_hugetlb(
+        AddressRange::of_size(fault.addr & ~(pool_page - 1), pool_page).intersection(region->range),
+        owner);
+  } else if (fault.huge()) {
     pages_.touch_huge(fault.addr, page_class);
   } else if (anonymous && fault.has_page && fault.page.order > 0 && fault.page.order < 9) {
     const std::uint64_t size = kPageSize << fault.page.order;
@@ -109,7 +134,9 @@ void Residency::populate(const SpaceChange& change) {
     const bool anonymous = is_private_anonymous(*region);
     const AddressRange part{at, std::min(region->range.end, change.range.end)};
     const bool zero_pages = anonymous && (!change.writes || !(region->prot & PROT_WRITE));
-    if (region->prot != PROT_NONE) {
+    if (hugetlb_page_bytes(region) != 0) {
+      if (region->prot != PROT_NONE) touch_hugetlb(part, region->owner);
+    } else if (region->prot != PROT_NONE) {
       pages_.touch_range(part, class_of(region->owner, anonymous),
                          zero_pages ? Backing::Zero : Backing::Own);
     }

@@ -47,6 +47,7 @@ class Residency {
   void apply_until(Nanoseconds ts);
   void apply(const SpaceChange& change);
   void populate(const SpaceChange& change);
+  void touch_hugetlb(AddressRange range, attribution::OwnerId owner);
   PageClass class_of(attribution::OwnerId owner, bool anonymous) const;
   void sample(Nanoseconds ts);
 
@@ -66,6 +67,10 @@ class Residency {
   Nanoseconds period_ = 100'000;
   Nanoseconds next_sample_ = 0;
 };
+
+// Whether the fault brought a huge page: one of order 9 from the allocator, or one of a hugetlb
+// pool, which comes without an allocation.
+bool is_huge(const event::Fault& fault, const attribution::Region* region);
 
 // Memory of the process alone, with no file behind it: what a first write gives a page of its own.
 bool is_private_anonymous(const attribution::Region& region);

@@ -261,5 +261,36 @@ TEST(Subject, IsTheTargetUnlessItsChildDwarfsIt) {
   EXPECT_EQ(choose_subject(trace, attribution::OwnerHistory::build(trace)).pid, 11);
 }
 
+// A page of a hugetlb pool comes whole, without an allocation, takes no table of the last level,
+// and is in HugetlbPages, not in RssAnon.
+TEST(Residency, APageOfAHugetlbPoolIsMappedWhole) {
+  TraceWithCalls made;
+  made.map(10, 1024, kAnon | MAP_HUGETLB);
+  const auto owners = attribution::OwnerHistory::build(made.trace);
+  Residency residency(made.trace, owners, kPid, 100);
+  event::Fault fault = fault_on(20, 5);
+  fault.has_page = false;
+  const attribution::Region* region = owners.region_at(kPid, fault.addr, fault.ts);
+  ASSERT_NE(region, nullptr);
+  EXPECT_TRUE(is_huge(fault, region));
+  residency.on_fault(fault, region);
+  residency.finish();
+  residency.pages().check();
+  EXPECT_EQ(residency.pages().resident_pages(), 512U);
+  EXPECT_EQ(residency.pages().levels().pte, 0U);
+  EXPECT_EQ(residency.anonymous_bytes(), 0U);
+}
+
+TEST(Residency, APopulatedHugetlbAreaIsMappedWhole) {
+  TraceWithCalls made;
+  made.map(10, 1024, kAnon | MAP_HUGETLB | MAP_POPULATE);
+  const auto owners = attribution::OwnerHistory::build(made.trace);
+  Residency residency(made.trace, owners, kPid, 100);
+  residency.finish();
+  EXPECT_EQ(residency.pages().resident_pages(), 1024U);
+  EXPECT_EQ(residency.pages().levels().pte, 0U);
+  EXPECT_EQ(residency.anonymous_bytes(), 0U);
+}
+
 }  // namespace
 }  // namespace ft::analysis

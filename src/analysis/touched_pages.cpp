@@ -207,6 +207,11 @@ void TouchedPages::touch_huge(std::uint64_t address, PageClass page_class) {
   }
 }
 
+void TouchedPages::touch_hugetlb(std::uint64_t address, PageClass page_class) {
+  touch_huge(address, page_class);
+  if (Block* block = block_for(address)) block->of_pool = block->huge;
+}
+
 void TouchedPages::drop_in(Block& block, Span span, Drop drop) {
   for (unsigned word = 0; word < block.resident.size(); ++word) {
     const std::uint64_t mask = mask_of(word, span.first, span.last);
@@ -217,7 +222,7 @@ void TouchedPages::drop_in(Block& block, Span span, Drop drop) {
     } else if (going) {
       remove(block.uniform, static_cast<unsigned>(std::popcount(going)));
     }
-    if (going) block.huge = false;
+    if (going) block.huge = block.of_pool = false;
     block.resident[word] &= ~mask;
     if (drop == Drop::Mapping) block.touched[word] &= ~mask;
   }
@@ -270,9 +275,11 @@ void TouchedPages::move(AddressRange from, std::uint64_t to) {
     if (part.empty()) break;
     std::vector<Page> pages;
     bool huge = false;
+    bool of_pool = false;
     for_each_block(*it->second, it->first, part, [&](unsigned i, std::uint64_t start, Span span) {
       const Block& block = *it->second->blocks[i];
       huge = block.huge;
+      of_pool = block.of_pool;
       for (unsigned page = span.first; page < span.last; ++page) {
         const std::uint64_t bit = std::uint64_t{1} << (page % 64);
         if (!(block.touched[page / 64] & bit)) continue;
@@ -283,7 +290,9 @@ void TouchedPages::move(AddressRange from, std::uint64_t to) {
     drop(part, Drop::Mapping);
     for (const Page& page : pages) touch(page.address, page.page_class, page.backing);
     if (huge && keeps_huge && pages.size() == kPagesPerBlock) {
-      touch_huge(pages.front().address, pages.front().page_class);
+      const Page& first = pages.front();
+      of_pool ? touch_hugetlb(first.address, first.page_class)
+              : touch_huge(first.address, first.page_class);
     }
     next = part.end;
   }
@@ -345,7 +354,7 @@ bool TouchedPages::touched_any(AddressRange range) const {
 void TouchedPages::for_each_table(const std::function<void(const Table&)>& visit) const {
   for (const auto& [gib, directory] : directories_) {
     for (unsigned i = 0; i < directory->blocks.size(); ++i) {
-      if (!directory->blocks[i]) continue;
+      if (!directory->blocks[i] || directory->blocks[i]->of_pool) continue;
       const Block& block = *directory->blocks[i];
       Table table;
       table.start = (gib << kDirectoryShift) + i * kBlockSize;
@@ -373,7 +382,8 @@ TouchedPages::Levels TouchedPages::levels() const {
   Levels levels;
   std::uint64_t last_pud = ~std::uint64_t{0};
   for (const auto& [gib, directory] : directories_) {
-    levels.pte += directory->used;
+    levels.pte += static_cast<std::uint64_t>(std::ranges::count_if(
+        directory->blocks, [](const auto& block) { return block && !block->of_pool; }));
     ++levels.pmd;
     if (gib >> 9U != last_pud) ++levels.pud;
     last_pud = gib >> 9U;
@@ -403,6 +413,7 @@ void TouchedPages::check() const {
         ++total;
       }
       FT_CHECK(!block->huge || count_bits(block->resident) == kPagesPerBlock);
+      FT_CHECK(!block->of_pool || block->huge);
     }
     FT_CHECK(used == directory->used && (used > 0 || exhausted_));
   }

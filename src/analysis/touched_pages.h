@@ -51,8 +51,10 @@ class TouchedPages {
   // ignored: no user page can be there.
   void touch(std::uint64_t address, PageClass page_class, Backing backing);
   void touch_range(AddressRange range, PageClass page_class, Backing backing);
-  // One 2 MiB page around the address.
+  // One 2 MiB page around the address. The kernel keeps a table for the day it is split; behind a
+  // page of a hugetlb pool, which never is, it keeps none.
   void touch_huge(std::uint64_t address, PageClass page_class);
+  void touch_hugetlb(std::uint64_t address, PageClass page_class);
 
   // Part of a 2 MiB page dropped splits it: the rest is no longer huge.
   void drop(AddressRange range, Drop drop);
@@ -108,6 +110,7 @@ class TouchedPages {
     Bits resident{};
     PageClass uniform = 0;  // of every resident page, unless mixed
     bool huge = false;
+    bool of_pool = false;  // huge, and no table is kept behind it
     std::unique_ptr<std::array<PageClass, kPagesPerBlock>> mixed;
 
     PageClass class_of(unsigned page) const { return mixed ? (*mixed)[page] : uniform; }
