@@ -246,8 +246,9 @@ INSTANTIATE_TEST_SUITE_P(
       return fmt::format("Jdk{}{}", std::get<0>(instance.param), std::get<1>(instance.param).name);
     });
 
-// With so small a heap and code cache only the heap is large enough for large pages. Not JDK 17: it
-// cannot map its archived objects into such a heap, and makes them anew.
+// With so small a heap and code cache only the heap is large enough for large pages; a code cache
+// smaller still starts a marking of the heap, which the end of the JVM cuts short at any point. Not
+// JDK 17: it cannot map its archived objects into such a heap, and makes them anew.
 TEST(PredictionOfHugetlb, IsWhatTheKernelThenDoes) {
   FT_NEEDS_BPF();
   const auto jdks = installed_jdks();
@@ -255,7 +256,7 @@ TEST(PredictionOfHugetlb, IsWhatTheKernelThenDoes) {
   if (jdk == jdks.end()) GTEST_SKIP() << "JDK 25 is not installed";
   const auto command = [&](const std::vector<std::string>& more) {
     std::vector<std::string> words = {jdk->java(), "-Xmx64m", "-Xms64m", "-XX:+UseG1GC",
-                                      "-XX:ReservedCodeCacheSize=8m"};
+                                      "-XX:ReservedCodeCacheSize=14m"};
     words.insert(words.end(), more.begin(), more.end());
     words.insert(words.end(), {"-cp", classes(), "Hello"});
     return words;
