@@ -106,6 +106,7 @@ struct ReconcileLine {
   std::int64_t tolerance = 0;  // |recorded - kernel| <= tolerance was asked for
   std::string unit;            // "bytes", "faults", ""
   std::string note;
+  bool comparable = true;  // false: they differ for a reason that is known, which the note says
 };
 
 struct SyscallStats {
@@ -288,6 +289,23 @@ struct Wait {
   Nanoseconds max_ns = 0;
 };
 
+// A process that the OOM killer picked.
+struct OomKill {
+  Nanoseconds ts = 0;
+  std::int32_t pid = 0;
+  std::string name;
+  std::string why;                // what was short, by the reclaim that came before
+  Known<Bytes> weighed_bytes;     // memory, swap and page tables, as the killer counts them
+  Known<std::int32_t> score_adj;  // oom_score_adj
+};
+
+// What the kernel counts of tasks that wait for memory (PSI), of the whole host, over the
+// recording.
+struct MemoryPressure {
+  Nanoseconds some_ns = 0;  // at least one waited
+  Nanoseconds full_ns = 0;  // and nothing else ran
+};
+
 // These waits lie inside the times of faults and calls: never add them to kernel mm time.
 struct Waits {
   Wait mmap_lock;
@@ -301,6 +319,7 @@ struct Waits {
   Count swap_outs = 0;  // pages
   Count thp_collapses = 0;
   Count migrated_pages = 0;
+  std::vector<OomKill> oom_victims;  // oom_kills of them
 };
 
 // One of the things that cost most. They are disjoint parts of kernel mm time.
@@ -394,6 +413,7 @@ struct Report {
   std::vector<ExpensiveFault> expensive_faults;
   std::vector<ThreadSummary> threads;        // by time in memory management
   Known<Waits> waits;                        // "waits"
+  Known<MemoryPressure> pressure;            // "pressure"
   Known<Samples> samples;                    // "samples"
   std::vector<SampledStack> sampled_stacks;  // most frequent first
   std::vector<std::string> contradictions;   // what the replay of the calls could not make sense of
