@@ -150,7 +150,7 @@ Result<MachineProfile> probe_host(const host::HostFiles& files) {
       .kernel = std::move(settings),
       .weights = {},
       .fragmented = 0,
-      .costs_ns = {},
+      .costs = {},
       .memory_now = std::move(memory)};
 }
 

@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "sim/kernel/behaviour.h"
 #include "sim/phys/frame_table.h"
+#include "sim/profile/cost_sections.h"
 #include "sim/profile/tlb_section.h"
 #include "sim/profile/toml_view.h"
 
@@ -20,19 +21,6 @@ constexpr std::uint64_t kMostMemory = phys::kMostFrames * kPageSize;
 constexpr std::uint64_t kLeastMemory = 64 * kMiB;  // a kernel would not start with less
 constexpr std::uint32_t kMostCpus = 8192;
 constexpr std::uint64_t kMostPool = std::uint64_t{1} << 32U;
-
-constexpr std::array<std::string_view, 10> kCosts = {
-    "syscall",       // entering and leaving the kernel
-    "fault_4k",      // a page fault that zeroes a small page
-    "fault_2m",      // that zeroes a huge page
-    "fault_file",    // that maps what is in the page cache
-    "page_table",    // a page-table page more
-    "flush_page",    // a TLB flush of one page on this CPU
-    "flush_full",    // of everything
-    "flush_remote",  // the interrupt of another CPU for it
-    "tlb_l2_hit",    // a translation that the first level misses
-    "tlb_walk",      // that both miss
-};
 
 // --- nodes ---------------------------------------------------------------------------------------
 
@@ -238,18 +226,6 @@ Result<void> read_kernel(TomlView& root, MachineProfile& machine) {
   return kernel->nothing_else();
 }
 
-Result<void> read_costs(TomlView& root, MachineProfile& machine) {
-  constexpr double kMostNs = 1e12;
-  std::optional<TomlView> costs = FT_TRY(root.table("cost_ns"));
-  if (!costs) return {};
-  for (const std::string_view name : kCosts) {
-    if (const auto cost = FT_TRY(costs->number(name, 0, kMostNs))) {
-      machine.costs_ns[std::string(name)] = *cost;
-    }
-  }
-  return costs->nothing_else();
-}
-
 Result<void> pools_fit(TomlView& root, const MachineProfile& machine) {
   if (!machine.kernel.hugetlb) return {};
   std::uint64_t memory = 0;
@@ -263,14 +239,6 @@ Result<void> pools_fit(TomlView& root, const MachineProfile& machine) {
   }
   return {};
 }
-
-}  // namespace
-
-std::vector<std::string_view> cost_names() {
-  return {kCosts.begin(), kCosts.end()};
-}
-
-namespace {
 
 // toml++ 3.3 does not hold what it assumes of other letters outside of strings, where TOML has none
 // (is_non_ascii_horizontal_whitespace).
@@ -312,10 +280,10 @@ Result<MachineProfile> parse_machine(std::string_view text, std::string_view fil
                          .kernel = {},
                          .weights = {},
                          .fragmented = 0,
-                         .costs_ns = {},
+                         .costs = {},
                          .memory_now = {}};
   FT_TRY_VOID(read_kernel(root, machine));
-  FT_TRY_VOID(read_costs(root, machine));
+  machine.costs = FT_TRY(costs_of(root, machine.topology.nodes().size()));
   FT_TRY_VOID(pools_fit(root, machine));
   FT_TRY_VOID(root.nothing_else());
   return machine;

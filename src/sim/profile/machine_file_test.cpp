@@ -51,7 +51,7 @@ TEST(MachineFile, TellsWhatItSays) {
   EXPECT_EQ(machine->tlb.name, "skylake-sp");
   ASSERT_TRUE(machine->tlb.nested);
   EXPECT_EQ(machine->tlb.nested->page_size, tlb::PageSize::Large);
-  EXPECT_DOUBLE_EQ(machine->costs_ns.at("fault_4k"), 520.5);
+  EXPECT_EQ(machine->costs.cost_ns.of(Cost::FaultAnon), 520.5);
 }
 
 TEST(MachineFile, TakesASpelledOutTlb) {
@@ -135,12 +135,12 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"WrongSize",
             std::string(kNode) + "[tlb]\nl1 = [{ entries = 64, sizes = [\"4K\", \"3M\"] }]\n",
             "5:38", "tlb.l1[0].sizes[1]", "\"4K\", \"2M\", \"1G\""},
-        Bad{"NegativeCost", with("[cost_ns]\nfault_4k = -1\n"), "7:12",
-            "cost_ns.fault_4k: -1 is out of range", "allowed: 0 to"},
-        Bad{"CostIsNoNumber", with("[cost_ns]\nfault_4k = nan\n"), "7:12", "cost_ns.fault_4k",
+        Bad{"NegativeCost", with("[cost_ns]\nfault_anon = -1\n"), "7:14",
+            "cost_ns.fault_anon: -1 is out of range", "allowed: 0 to"},
+        Bad{"CostIsNoNumber", with("[cost_ns]\nfault_anon = nan\n"), "7:14", "cost_ns.fault_anon",
             "allowed: 0 to"},
         Bad{"UnknownCost", with("[cost_ns]\nlunch = 1\n"), "7:1", "cost_ns.lunch: no such key",
-            "fault_4k"},
+            "fault_anon"},
         Bad{"UnknownRelease", with("[kernel]\nrelease = \"2.4\"\n"), "7:11", "kernel.release",
             "6.1 or later"},
         Bad{"UnknownThp", with("[kernel]\nthp = \"sometimes\"\n"), "7:7", "kernel.thp",

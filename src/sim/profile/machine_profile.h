@@ -14,6 +14,7 @@
 #include "sim/numa/policy.h"
 #include "sim/numa/topology.h"
 #include "sim/phys/memory_start.h"
+#include "sim/profile/costs.h"
 #include "sim/tlb/geometry.h"
 
 namespace ft::sim::profile {
@@ -56,8 +57,7 @@ struct MachineProfile {
   KernelSettings kernel;
   numa::Weights weights = {};  // of weighted interleaving, by node
   double fragmented = 0;       // share of free pageblocks in which a frame is pinned, 0 to 1
-  // Nanoseconds by name of the operation; empty: not measured.
-  std::map<std::string, double> costs_ns;
+  MachineCosts costs;          // what its file tells; empty: not measured
   // What is free of its memory now; empty: all of it.
   std::optional<phys::MemoryStart> memory_now;
 };
