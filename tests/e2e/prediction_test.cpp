@@ -85,11 +85,12 @@ void expect_near(const char* what, std::uint64_t predicted, const std::vector<Me
 }
 
 void expect_alike(const json& prediction, const std::vector<Measured>& starts,
-                  double share_of_order_0 = 0.02) {
+                  double share_of_order_0 = 0.02, double share_of_order_4 = 0.02) {
   expect_near("faults", figure(prediction, "faults"), starts, &Measured::faults);
   expect_near("order 0", figure(prediction, "order_0"), starts, &Measured::order_0, 0,
               share_of_order_0);
-  expect_near("order 4", figure(prediction, "order_4"), starts, &Measured::order_4, 4);
+  expect_near("order 4", figure(prediction, "order_4"), starts, &Measured::order_4, 4,
+              share_of_order_4);
   expect_near("order 9", figure(prediction, "order_9"), starts, &Measured::order_9, 1);
   // A huge page more or less.
   expect_near("RSS", figure(prediction, "resident_bytes"), starts, &Measured::resident_bytes,
@@ -220,6 +221,7 @@ TEST_P(PredictionOfSettings, IsWhatTheKernelThenDoes) {
   const Recorded plain = record("plain.ft", command({"-Xms256m"}));
   std::vector<Measured> real;
   double share_of_order_0 = 0.02;
+  double share_of_order_4 = 0.02;
   if (name == "Populate") {
     ::setenv("LD_PRELOAD", target("populate_heap.so").c_str(), 1);
     real = measure(command({"-Xms256m"}));
@@ -230,11 +232,14 @@ TEST_P(PredictionOfSettings, IsWhatTheKernelThenDoes) {
     real = measure(command({"-Xms256m"}));
     // How far apart threads' allocation buffers lie decides which blocks they share.
     share_of_order_0 = 0.04;
+    // Some 70 blocks; a dozen of them are of threads' stacks and arenas, whose borders are by
+    // chance.
+    share_of_order_4 = 0.15;
   }
   if (plain.lost() != 0 || real.empty())
     GTEST_SKIP() << "events were lost: the machine is too busy";
   const json prediction = predict(scratch("plain.ft"), std::get<1>(GetParam()).replay);
-  expect_alike(prediction, real, share_of_order_0);
+  expect_alike(prediction, real, share_of_order_0, share_of_order_4);
 }
 
 INSTANTIATE_TEST_SUITE_P(
