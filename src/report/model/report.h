@@ -301,7 +301,7 @@ struct OomKill {
 
 // What the kernel counts of tasks that wait for memory (PSI), of the whole host, over the
 // recording.
-struct MemoryPressure {
+struct MemoryStalls {
   Nanoseconds some_ns = 0;  // at least one waited
   Nanoseconds full_ns = 0;  // and nothing else ran
 };
@@ -413,7 +413,7 @@ struct Report {
   std::vector<ExpensiveFault> expensive_faults;
   std::vector<ThreadSummary> threads;        // by time in memory management
   Known<Waits> waits;                        // "waits"
-  Known<MemoryPressure> pressure;            // "pressure"
+  Known<MemoryStalls> pressure;              // "pressure"
   Known<Samples> samples;                    // "samples"
   std::vector<SampledStack> sampled_stacks;  // most frequent first
   std::vector<std::string> contradictions;   // what the replay of the calls could not make sense of
