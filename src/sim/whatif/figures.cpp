@@ -5,6 +5,7 @@
 #include <numeric>
 #include <set>
 
+#include "sim/cost/work_meter.h"
 #include "sim/phys/frame_store.h"
 #include "sim/virt/entry.h"
 #include "sim/whatif/simulated_memory.h"
@@ -62,6 +63,7 @@ class Meter final : public replay::Observer {
         frames_(frames),
         tally_(tally),
         memory_(memory),
+        work_(material, tally.anonymous),
         pid_(busiest_process(material.trace)) {
     touched_.reserve(material.faults.size());
     if (!memory_) return;
@@ -70,16 +72,19 @@ class Meter final : public replay::Observer {
 
   void before(const replay::Step& step, const replay::Scene& scene) override {
     if (memory_) memory_->run(scene.pid, step.tid);
+    work_.before(step, scene);
   }
 
-  void after_call(const replay::Step& step, const replay::CallOutcome& /*outcome*/,
+  void after_call(const replay::Step& step, const replay::CallOutcome& outcome,
                   const replay::Scene& scene) override {
+    work_.after_call(step, outcome, scene);
     if (memory_) memory_->follow(material_.trace.syscalls[step.index]);
     after(step, scene);
   }
 
   void after_fault(const replay::Step& step, const replay::FaultOutcome& outcome,
                    const replay::Scene& scene) override {
+    work_.after_fault(step, outcome, scene);
     if (outcome.model.kind != fault::Kind::NoFault) {
       ++figures.faults[static_cast<std::size_t>(outcome.model.kind)];
       if (!outcome.model.signalled() && scene.pid == pid_) ++served_;
@@ -107,6 +112,7 @@ class Meter final : public replay::Observer {
   void at_end() override {
     figures.pages_by_order = tally_.anonymous;
     figures.table_pages = tally_.tables;
+    figures.time = work_.take();
     if (process_ && !measured_) look_at(*process_);
     if (memory_) look_at_memory();
   }
@@ -230,6 +236,7 @@ class Meter final : public replay::Observer {
   phys::FrameSource& frames_;
   BlockTally& tally_;
   SimulatedMemory* memory_;
+  cost::WorkMeter work_;
   event::Pid pid_;
   const machine::Process* process_ = nullptr;
   Nanoseconds last_ts_ = 0;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "jvm/subsystem.h"
+#include "sim/cost/forecast.h"
 #include "sim/fault/outcome.h"
 #include "sim/phys/zone.h"
 #include "sim/replay/replay.h"
@@ -70,6 +71,7 @@ struct Figures {
   std::uint64_t flushed_pages = 0;  // by the ranged ones
   std::vector<PartFigures> parts;   // those that hold anything, by resident bytes
   std::vector<NodeFigures> nodes;   // by number; empty where memory is not simulated
+  cost::Recorded time;              // what takes time; what it took: only of a recording as it was
   std::vector<std::string> estimated;
 
   std::uint64_t fault_count() const;

@@ -69,6 +69,8 @@ Result<Prediction> predict(const replay::Material& material, const Scenario& sce
   } else {
     prediction.figures = measure(other, *parts);
   }
+  // Those of a changed recording took no time that anybody saw.
+  prediction.figures.time.times = {};
   if (const LimitWishes& wishes = scenario.wishes().limits; wishes.any()) {
     const LimitPlan plan = FT_TRY(limit_plan(wishes, other.trace, prediction.notes));
     prediction.limits = measure_limits(other, *parts, plan);

@@ -1,0 +1,35 @@
+#include "sim/cost/forecast.h"
+
+#include <algorithm>
+
+namespace ft::sim::cost {
+
+Basis::Basis(const Recorded& recorded, const profile::MachineCosts& machine)
+    : prices_(PriceList::of_machine(machine)) {
+  if (recorded.total_ns && !recorded.times.empty()) {
+    prices_.complete(recorded.times.prices());
+    recorded_ = recorded.times.sums();
+    outside_ns_ = std::max<Nanoseconds>(*recorded.total_ns - recorded_->total_ns(), 0);
+  }
+  unchanged_ = estimate(recorded.work, prices_);
+}
+
+Forecast forecast(const Basis& basis, const Work& work) {
+  Forecast result{.work = estimate(work, basis.prices()), .wait_ns = {}, .outside_ns = 0};
+  if (!basis.recorded()) return result;
+  const Estimate& unchanged = basis.unchanged();
+  const double before = unchanged.fault_ns + unchanged.call_ns;
+  const double after = result.work.fault_ns + result.work.call_ns;
+  const auto waits = static_cast<double>(basis.recorded()->wait_ns);
+  result.wait_ns = before > 0 ? waits * (after / before) : waits;
+  result.outside_ns = basis.outside_ns();
+  return result;
+}
+
+Forecast forecast_unchanged(const Basis& basis) {
+  Forecast result{.work = basis.unchanged(), .wait_ns = {}, .outside_ns = basis.outside_ns()};
+  if (basis.recorded()) result.wait_ns = static_cast<double>(basis.recorded()->wait_ns);
+  return result;
+}
+
+}  // namespace ft::sim::cost
