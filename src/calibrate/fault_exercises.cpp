@@ -1,0 +1,321 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "base/fd.h"
+#include "base/units.h"
+#include "calibrate/area.h"
+#include "calibrate/exercise.h"
+
+namespace ft::calibrate {
+
+namespace {
+
+constexpr std::uint64_t kTablePages = kHugePageSize / kPageSize;  // that one page table maps
+constexpr std::uint64_t kAround = 16;  // pages a read fault of a file maps: fault_around_bytes
+constexpr std::uint64_t kFileFaults = 256;
+constexpr std::uint64_t kNewTables = 256;
+constexpr std::uint64_t kSharedByFork = 1024;
+constexpr std::uint64_t kMostPoolPages = 16;
+constexpr std::uint64_t kHugeFaults = 24;
+
+using Access = void (*)(char*);
+
+void write_access(char* at) {
+  write_byte(at);
+}
+void read_access(char* at) {
+  read_byte(at);
+}
+
+// The first page under each page table is touched beforehand, so that the tables are there.
+bool is_for_table(std::uint64_t page) {
+  return page % kTablePages == 0;
+}
+
+void make_tables(const Area& area, std::uint64_t pages) {
+  for (std::uint64_t page = 0; page < pages; page += kTablePages) write_byte(area.page(page));
+}
+
+Exercise first_touches(Key key, Access access, std::uint64_t pages, int flags) {
+  const auto area = std::make_shared<Area>();
+  const std::uint64_t tables = (pages + kTablePages - 1) / kTablePages;
+  return {.key = key,
+          .counts = Counts::Faults,
+          .operations = pages - tables,
+          .prepare =
+              [=] {
+                *area = flags == 0 ? Area::small_pages(pages * kPageSize)
+                                   : Area::map(pages * kPageSize, PROT_READ | PROT_WRITE, flags,
+                                               kHugePageSize);
+                if (!*area) return false;
+                ::madvise(area->data(), area->bytes(), MADV_NOHUGEPAGE);
+                make_tables(*area, pages);
+                return true;
+              },
+          .run =
+              [=] {
+                for (std::uint64_t page = 0; page < pages; ++page) {
+                  if (!is_for_table(page)) access(area->page(page));
+                }
+                return true;
+              },
+          .clean = [=] { area->reset(); }};
+}
+
+Exercise new_tables() {
+  const auto area = std::make_shared<Area>();
+  return {.key = {Kind::AnonNewTable},
+          .counts = Counts::Faults,
+          .operations = kNewTables,
+          .prepare =
+              [=] {
+                *area = Area::small_pages(kNewTables * kHugePageSize);
+                return static_cast<bool>(*area);
+              },
+          .run =
+              [=] {
+                for (std::uint64_t block = 0; block < kNewTables; ++block) {
+                  write_byte(area->data() + block * kHugePageSize);
+                }
+                return true;
+              },
+          .clean = [=] { area->reset(); }};
+}
+
+// Blocks of one folio each, in areas of their own: then the largest folio that fits is that one.
+Exercise folio_writes(std::uint64_t folio_bytes, std::uint64_t blocks) {
+  const auto area = std::make_shared<Area>();
+  const bool huge = folio_bytes == kHugePageSize;
+  const std::uint64_t stride = huge ? folio_bytes : 2 * folio_bytes;
+  return {.key = {Kind::AnonWrite, static_cast<std::uint32_t>(folio_bytes / kPageSize)},
+          .counts = Counts::Faults,
+          .operations = blocks,
+          .prepare =
+              [=] {
+                *area = Area::map(blocks * stride, PROT_READ | PROT_WRITE, MAP_NORESERVE,
+                                  kHugePageSize);
+                if (!*area) return false;
+                if (huge) return ::madvise(area->data(), area->bytes(), MADV_HUGEPAGE) == 0;
+                ::madvise(area->data(), area->bytes(), MADV_NOHUGEPAGE);
+                for (std::uint64_t block = 0; block < blocks; ++block) {
+                  char* const start = area->data() + block * stride;
+                  write_byte(start + folio_bytes);  // the page table
+                  if (::madvise(start, folio_bytes, MADV_HUGEPAGE) != 0) return false;
+                }
+                return true;
+              },
+          .run =
+              [=] {
+                for (std::uint64_t block = 0; block < blocks; ++block) {
+                  write_byte(area->data() + block * stride);
+                }
+                return true;
+              },
+          .clean = [=] { area->reset(); },
+          .touch_rest =
+              [=] {
+                for (std::uint64_t block = 0; block < blocks; ++block) {
+                  for (std::uint64_t at = 0; at < folio_bytes; at += kPageSize) {
+                    write_byte(area->data() + block * stride + at);
+                  }
+                }
+              }};
+}
+
+// Of the program's own file: it lies on a file system that programs lie on, and is in the cache.
+class CachedFile {
+ public:
+  CachedFile() : fd_(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)) {
+    struct stat status{};
+    if (fd_.valid() && ::fstat(fd_.get(), &status) == 0) {
+      chunks_ = static_cast<std::uint64_t>(status.st_size) / (kAround * kPageSize);
+      chunks_ = std::min(chunks_, kFileFaults);
+    }
+  }
+  // Reads what is used of it: in the page cache now.
+  bool read() const {
+    std::array<char, kAround * kPageSize> buffer;
+    for (std::uint64_t chunk = 0; chunk < chunks_; ++chunk) {
+      if (::pread(fd_.get(), buffer.data(), buffer.size(), offset(chunk)) <= 0) return false;
+    }
+    return chunks_ != 0;
+  }
+  int fd() const { return fd_.get(); }
+  off_t offset(std::uint64_t chunk) const {
+    return static_cast<off_t>(chunk % chunks_ * kAround * kPageSize);
+  }
+
+ private:
+  Fd fd_;
+  std::uint64_t chunks_ = 0;
+};
+
+// `pages` of the file at a time, each in an area of its own, so that a fault maps no more.
+Exercise file_touches(Kind kind, std::uint64_t pages, const std::shared_ptr<CachedFile>& file) {
+  const auto area = std::make_shared<Area>();
+  const std::uint64_t stride = 2 * kAround * kPageSize;
+  const bool write = kind == Kind::FileWrite;
+  return {.key = {kind, static_cast<std::uint32_t>(pages)},
+          .counts = Counts::Faults,
+          .operations = kFileFaults,
+          .prepare =
+              [=] {
+                *area = Area::small_pages(kFileFaults * stride);
+                if (!*area || !file->read()) return false;
+                for (std::uint64_t i = 0; i < kFileFaults; ++i) {
+                  char* const at = area->data() + i * stride;
+                  write_byte(at + stride - kPageSize);  // the page table
+                  if (::mmap(at, pages * kPageSize, PROT_READ | (write ? PROT_WRITE : 0),
+                             MAP_PRIVATE | MAP_FIXED, file->fd(), file->offset(i)) == MAP_FAILED) {
+                    return false;
+                  }
+                }
+                return true;
+              },
+          .run =
+              [=] {
+                for (std::uint64_t i = 0; i < kFileFaults; ++i) {
+                  char* const at = area->data() + i * stride;
+                  if (write) {
+                    write_byte(at);
+                  } else {
+                    read_byte(at);
+                  }
+                }
+                return true;
+              },
+          .clean = [=] { area->reset(); },
+          .touch_rest =
+              [=] {
+                for (std::uint64_t i = 0; i < kFileFaults; ++i) {
+                  for (std::uint64_t page = 0; page < pages; ++page) {
+                    read_byte(area->data() + i * stride + page * kPageSize);
+                  }
+                }
+              }};
+}
+
+// After a fork whose child is gone, a page is this process's alone again: its first write finds
+// that out and copies nothing.
+Exercise reuses() {
+  const auto area = std::make_shared<Area>();
+  return {.key = {Kind::Reuse},
+          .counts = Counts::Faults,
+          .operations = kSharedByFork,
+          .prepare =
+              [=] {
+                *area = Area::small_pages(kSharedByFork * kPageSize);
+                if (!*area) return false;
+                for (std::uint64_t i = 0; i < kSharedByFork; ++i) write_byte(area->page(i));
+                const pid_t child = ::fork();
+                if (child == 0) ::_exit(0);
+                if (child < 0) return false;
+                int status = 0;
+                while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+                }
+                return true;
+              },
+          .run =
+              [=] {
+                for (std::uint64_t i = 0; i < kSharedByFork; ++i) write_byte(area->page(i));
+                return true;
+              },
+          .clean = [=] { area->reset(); }};
+}
+
+Exercise pool_writes(std::uint64_t pages) {
+  const auto area = std::make_shared<Area>();
+  return {.key = {Kind::HugetlbWrite},
+          .counts = Counts::Faults,
+          .operations = pages,
+          .prepare =
+              [=] {
+                // Reserves the pages, so that none is missing when it is touched.
+                *area = Area::map(pages * kHugePageSize, PROT_READ | PROT_WRITE,
+                                  MAP_HUGETLB | (21 << MAP_HUGE_SHIFT), kHugePageSize);
+                return static_cast<bool>(*area);
+              },
+          .run =
+              [=] {
+                for (std::uint64_t i = 0; i < pages; ++i) {
+                  write_byte(area->data() + i * kHugePageSize);
+                }
+                return true;
+              },
+          .clean = [=] { area->reset(); }};
+}
+
+void add_folios(const host::HostFacts& facts, std::uint64_t pages, Exercises& exercises) {
+  if (facts.thp.enabled.empty() || (facts.thp.enabled == "never" && facts.thp.sizes.empty())) {
+    exercises.left_out.push_back(fmt::format(
+        "fault_anon_2m, munmap_huge, fault_anon_16k to fault_anon_1024k: {}",
+        facts.thp.enabled.empty() ? "this kernel has no transparent huge pages"
+                                  : "transparent huge pages are switched off (enabled is never)"));
+    return;
+  }
+  std::vector<std::string> off;
+  for (std::uint64_t bytes = 4 * kPageSize; bytes <= kHugePageSize; bytes *= 2) {
+    const std::string name =
+        bytes == kHugePageSize ? "fault_anon_2m" : fmt::format("fault_anon_{}k", bytes / kKiB);
+    if (!gives_folios(facts, bytes)) {
+      off.push_back(name);
+      continue;
+    }
+    const std::uint64_t blocks =
+        std::max(kHugeFaults, std::min(pages, std::uint64_t{4096}) * kPageSize / bytes);
+    exercises.list.push_back(folio_writes(bytes, blocks));
+  }
+  if (!off.empty()) {
+    exercises.left_out.push_back(
+        fmt::format("{}: this size is not enabled below /sys/kernel/mm/transparent_hugepage",
+                    fmt::join(off, ", ")));
+  }
+}
+
+void add_pool(const host::HostFacts& facts, Exercises& exercises) {
+  std::uint64_t free = 0;
+  for (const host::HugePool& pool : facts.huge_pools) {
+    if (pool.page_bytes == kHugePageSize) free = pool.free - std::min(pool.reserved, pool.free);
+  }
+  if (free == 0) {
+    exercises.left_out.emplace_back(
+        "fault_hugetlb_2m: no page is free in the pool of 2 MiB pages (vm.nr_hugepages)");
+    return;
+  }
+  exercises.list.push_back(pool_writes(std::min(free, kMostPoolPages)));
+}
+
+}  // namespace
+
+bool gives_folios(const host::HostFacts& facts, std::uint64_t bytes) {
+  const bool enabled = facts.thp.enabled == "always" || facts.thp.enabled == "madvise";
+  for (const auto& [size, state] : facts.thp.sizes) {
+    if (size == bytes) return state == "inherit" ? enabled : state != "never";
+  }
+  return bytes == kHugePageSize && facts.thp.sizes.empty() && enabled;
+}
+
+void add_faults(const host::HostFacts& facts, std::uint64_t pages, Exercises& exercises) {
+  const auto file = std::make_shared<CachedFile>();
+  auto& list = exercises.list;
+  list.push_back(first_touches({Kind::AnonWrite, 1}, write_access, pages, 0));
+  list.push_back(new_tables());
+  list.push_back(first_touches({Kind::AnonRead}, read_access, pages, 0));
+  list.push_back(first_touches({Kind::ShmemWrite}, write_access, pages, MAP_SHARED));
+  list.push_back(file_touches(Kind::FileRead, 1, file));
+  list.push_back(file_touches(Kind::FileRead, kAround, file));
+  list.push_back(file_touches(Kind::FileWrite, 1, file));
+  list.push_back(reuses());
+  add_folios(facts, pages, exercises);
+  add_pool(facts, exercises);
+}
+
+}  // namespace ft::calibrate
