@@ -92,6 +92,7 @@ Result<sim::machine::Settings> host_settings(std::string_view kernel) {
 
   sim::machine::Settings settings;
   settings.behaviour = FT_TRY(behaviour_of(kernel, facts));
+  settings.behaviour.transparent_huge_pages = !facts.thp.enabled.empty();
   settings.huge_pages = huge_pages_of(facts.thp);
 
   sim::virt::Limits& limits = settings.limits;

@@ -29,3 +29,4 @@ echo 0 >/sys/kernel/mm/transparent_hugepage/khugepaged/defrag 2>/dev/null
 evidence differential "$FT_DIFFERENTIAL" --seed "$LAB_SEED" --programs "$programs" --ops "${LAB_OPERATIONS:-100}" ${LAB_MORE:-}
 host_facts
 keep /sys/kernel/mm/transparent_hugepage/enabled thp
+exit 0

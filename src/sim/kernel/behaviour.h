@@ -105,8 +105,11 @@ struct Behaviour {
   // task_mem.
   bool exact_resident_counts = true;
 
-  // A build option, not a release: names of anonymous areas (CONFIG_ANON_VMA_NAME).
+  // Build options, not releases: names of anonymous areas (CONFIG_ANON_VMA_NAME), and huge pages
+  // (CONFIG_TRANSPARENT_HUGEPAGE), which a real-time kernel cannot have (mm/Kconfig). Without them
+  // the advices about them are none, and no area is placed for them.
   bool anonymous_names = false;
+  bool transparent_huge_pages = true;
 
   static const Behaviour& linux_6_1();
   static const Behaviour& linux_6_12();

@@ -31,6 +31,10 @@ fault::HugeEnabled enabled_from(std::string_view text, fault::HugeEnabled fallba
   return fallback;
 }
 
+bool has_huge_pages(const event::Trace& trace) {
+  return trace.meta.contains("host.thp.enabled");
+}
+
 fault::HugePages huge_pages_of(const event::Trace& trace) {
   fault::HugePages huge;
   huge.enabled = enabled_from(trace.meta_or("host.thp.enabled"), huge.enabled);
@@ -193,6 +197,9 @@ machine::Settings settings_of(const event::Trace& trace, std::vector<std::string
     estimated.push_back(
         fmt::format("the kernel's release is not known: taken as {}", settings.behaviour.name));
   }
+  // A host that was looked at, and shows no /sys/kernel/mm/transparent_hugepage.
+  const bool looked_at = trace.meta.contains("host.page_size");
+  settings.behaviour.transparent_huge_pages = !looked_at || has_huge_pages(trace);
   virt::Limits& limits = settings.limits;
   if (const auto low = number_of(trace, "host.sysctl.vm.mmap_min_addr")) {
     // Security modules have a bound of their own, which no file shows: 65536 in every distribution.

@@ -18,6 +18,9 @@ namespace {
 
 bool is_valid(int advice, const kernel::Behaviour& behaviour) {
   if (advice == kAdviseGuardInstall || advice == kAdviseGuardRemove) return behaviour.guard_pages;
+  if (advice == kAdviseHugePage || advice == kAdviseNoHugePage || advice == kAdviseCollapse) {
+    return behaviour.transparent_huge_pages;
+  }
   return (advice >= kAdviseNormal && advice <= kAdviseDontNeed) ||
          (advice >= kAdviseFree && advice <= kAdviseCollapse);
 }

@@ -340,6 +340,19 @@ TEST(MadviseTest, AdvicesByRelease) {
             -EINVAL);
 }
 
+// mm/madvise.c madvise_behavior_valid: refused before anything else is looked at.
+TEST(MadviseTest, WithoutHugePagesTheirAdvicesAreNone) {
+  kernel::Behaviour without = kernel::Behaviour::linux_6_1();
+  without.transparent_huge_pages = false;
+  TestSpace t(without);
+  t.map(at(0), 2);
+  for (const int advice : {kAdviseHugePage, kAdviseNoHugePage, kAdviseCollapse}) {
+    EXPECT_EQ(t.advise(at(0), 2, advice), -EINVAL);
+    EXPECT_EQ(t.advise(at(8), 1, advice), -EINVAL) << "not ENOMEM";
+  }
+  EXPECT_EQ(t.advise(at(0), 2, kAdviseDontDump), 0);
+}
+
 TEST(MlockTest, CountsAndLimits) {
   Limits limits = test_limits();
   limits.may_lock = false;

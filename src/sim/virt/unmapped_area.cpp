@@ -37,6 +37,8 @@ std::int64_t AddressSpace::unmapped_area(const BackingFile* file, std::uint64_t 
   const bool fixed = (flags & kMapFixed) != 0;
   if (file != nullptr && file->kind() == FileKind::Hugetlb) {
     found = hugetlb_search(*file, addr, length, flags);
+  } else if (!around_.behaviour.transparent_huge_pages) {
+    found = search(addr, length, flags, 1);
   } else if (file != nullptr && file->kind() == FileKind::Regular) {
     found = aligned_search(addr, length, page_offset << kPageShift, flags);
   } else if (file != nullptr || (flags & kMapType) == kMapShared) {
