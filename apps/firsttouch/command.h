@@ -36,6 +36,7 @@ void add_explain(CLI::App& app, Outcome& outcome);
 void add_map(CLI::App& app, Outcome& outcome);
 void add_validate(CLI::App& app, Outcome& outcome);
 void add_replay(CLI::App& app, Outcome& outcome);
+void add_calibrate(CLI::App& app, Outcome& outcome);
 void add_watch(CLI::App& app, Outcome& outcome, std::vector<std::string> target);
 void add_doctor(CLI::App& app, Outcome& outcome);
 

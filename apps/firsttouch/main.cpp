@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
   add_map(app, outcome);
   add_validate(app, outcome);
   add_replay(app, outcome);
+  add_calibrate(app, outcome);
   add_watch(app, outcome, target);
   add_doctor(app, outcome);
 

@@ -1,6 +1,6 @@
 # bash completion for firsttouch; needs nothing but bash itself.
 
-_firsttouch_commands="record report diff import query check map explain validate replay watch doctor"
+_firsttouch_commands="record report diff import query check map explain validate replay watch calibrate doctor"
 
 # The options of a command.
 _firsttouch_options() {
@@ -14,7 +14,8 @@ _firsttouch_options() {
     replay) echo "--machine --set --jvm --sweep --core --format -o --output -h --help" ;;
     map) echo "-p --pid --at --regions --ask-jvm --folios --sort --subsystem --format -o --output -h --help" ;;
     explain) echo "--entry --level --kernel -p --pid --format -h --help" ;;
-    watch) echo "-p --pid -i --interval -n --count --once --plain --csv --json -o --output -h --help" ;;
+    watch) echo "-p --pid -i --interval -n --count --once --plain --csv --json --no-faults --ask-jvm -o --output -h --help" ;;
+    calibrate) echo "-o --output --quick -h --help" ;;
     query | doctor) echo "--format -h --help" ;;
     *) echo "-h --help --version" ;;
   esac

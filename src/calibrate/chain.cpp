@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/clock.h"
+#include "calibrate/stopwatch.h"
 
 namespace ft::calibrate {
 
@@ -37,9 +37,9 @@ char* follow(char* from, std::uint64_t loads) {
 
 double time_of_load(char* from, std::uint64_t warm, std::uint64_t loads) {
   char* at = follow(from, warm);
-  const Nanoseconds begin = monotonic_now();
+  const Nanoseconds begin = thread_time();
   at = follow(at, loads);
-  const Nanoseconds end = monotonic_now();
+  const Nanoseconds end = thread_time();
   asm volatile("" ::"r"(at));
   return static_cast<double>(end - begin) / static_cast<double>(loads);
 }

@@ -5,12 +5,14 @@
 #include <sched.h>
 #include <sys/mman.h>
 
-#include <array>
 #include <atomic>
+#include <cerrno>
+#include <ctime>
 #include <memory>
 #include <optional>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/units.h"
 #include "calibrate/area.h"
 #include "calibrate/exercise.h"
@@ -21,6 +23,7 @@ namespace {
 
 constexpr std::uint64_t kMargin = 16;
 constexpr std::uint64_t kFlips = 32;
+constexpr double kRunning = 0.9;  // of the time
 
 // A thread of this process that is running on another CPU until it is told to stop.
 class Neighbour {
@@ -44,6 +47,14 @@ class Neighbour {
   void stop() {
     stop_ = true;
     if (thread_.joinable()) thread_.join();
+  }
+  // Its time on its CPU so far; 0: not known.
+  Nanoseconds ran() {
+    clockid_t clock{};
+    timespec time{};
+    if (::pthread_getcpuclockid(thread_.native_handle(), &clock) != 0) return 0;
+    if (::clock_gettime(clock, &time) != 0) return 0;
+    return Nanoseconds{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
   }
   ~Neighbour() { stop(); }
 
@@ -73,13 +84,19 @@ Exercise flips(Kind kind, std::uint32_t pages, int neighbour_cpu) {
           .run =
               [=] {
                 char* const start = area->page(kMargin);
+                const bool together = kind == Kind::MprotectTwoCpus;
+                const Nanoseconds begin = together ? monotonic_now() : 0;
+                const Nanoseconds neighbour_begin = together ? neighbour->ran() : 0;
                 for (std::uint64_t i = 0; i < kFlips; ++i) {
                   if (::mprotect(start, piece * kPageSize, PROT_READ) != 0 ||
                       ::mprotect(start, piece * kPageSize, PROT_READ | PROT_WRITE) != 0) {
                     return false;
                   }
                 }
-                return true;
+                // Where the neighbour was not running there was nobody to interrupt.
+                errno = EBUSY;
+                return !together || static_cast<double>(neighbour->ran() - neighbour_begin) >
+                                        kRunning * static_cast<double>(monotonic_now() - begin);
               },
           .clean =
               [=] {

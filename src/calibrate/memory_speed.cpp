@@ -11,12 +11,12 @@
 #include <cstring>
 
 #include "base/byte_size.h"
-#include "base/clock.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "calibrate/area.h"
 #include "calibrate/pointer_chase.h"
 #include "calibrate/series.h"
+#include "calibrate/stopwatch.h"
 #include "host/host_files.h"
 
 namespace ft::calibrate {
@@ -90,9 +90,9 @@ std::vector<double> zeroing_speed(std::size_t rounds, const KeepOn& keep_on) {
   if (!area) return speeds;
   for (std::uint64_t at = 0; at < kZeroed; at += kPageSize) write_byte(area.data() + at);
   for (std::size_t i = 0; i < rounds && keep_on(); ++i) {
-    const Nanoseconds begin = monotonic_now();
+    const Nanoseconds begin = thread_time();
     for (std::uint64_t at = 0; at < kZeroed; at += kPageSize) zero_page(area.data() + at);
-    const Nanoseconds end = monotonic_now();
+    const Nanoseconds end = thread_time();
     if (end > begin) {
       speeds.push_back(static_cast<double>(kZeroed) / static_cast<double>(end - begin));
     }

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "calibrate/rounds.h"
+#include "calibrate/series.h"
 
 namespace ft::calibrate {
 
@@ -18,6 +19,15 @@ constexpr unsigned kPrefixShift = 40;
 constexpr unsigned kKindShift = 32;
 constexpr unsigned kSizeShift = 16;
 constexpr std::uint64_t kBegin = std::uint64_t{1} << kPageShift;
+
+// The mean of what is left when those that waited for the CPU are put aside.
+double typical(std::vector<double> durations) {
+  constexpr double kWaited = 10;
+  const double limit = kWaited * quantile(durations, 0.5);
+  std::erase_if(durations, [limit](double duration) { return duration > limit; });
+  return std::accumulate(durations.begin(), durations.end(), 0.0) /
+         static_cast<double>(durations.size());
+}
 
 bool about(std::size_t seen, std::uint64_t wanted) {
   const std::uint64_t tolerated = wanted / 100 + 2;
@@ -96,16 +106,14 @@ std::vector<Round> RecordedRounds::rounds(const std::vector<Exercise>& list) con
     if (rounds.size() <= round) rounds.resize(round + 1);
 
     const auto& happened = exercise->counts == Counts::Faults ? faults : calls;
-    double sum = 0;
-    std::size_t count = 0;
+    std::vector<double> durations;
     const auto first = std::ranges::lower_bound(happened, begin.at.ts, {}, &Happened::ts);
     for (auto at = first; at != happened.end() && at->ts < end.at.ts; ++at) {
       if (at->tid != begin.at.tid) continue;
-      sum += static_cast<double>(at->dur);
-      ++count;
+      durations.push_back(static_cast<double>(at->dur));
     }
-    if (count == 0 || !about(count, exercise->operations)) continue;
-    rounds[round][begin.mark.key] = sum / static_cast<double>(count);
+    if (durations.empty() || !about(durations.size(), exercise->operations)) continue;
+    rounds[round][begin.mark.key] = typical(std::move(durations));
   }
   return rounds;
 }

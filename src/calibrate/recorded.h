@@ -45,8 +45,9 @@ class RecordedRounds : public event::EventSink {
   void on_loss(const event::Loss& loss) override;
   bool failed() const override { return false; }
 
-  // Mean times of an operation, by round. A run between two marks in which another number of faults
-  // or calls was seen than the exercise makes (by a hundredth and two) is left out.
+  // Mean times of an operation, by round, without those that took ten times as long as the middle
+  // one: somebody else had the CPU meanwhile. A run between two marks in which another number of
+  // faults or calls was seen than the exercise makes (by a hundredth and two) is left out.
   std::vector<Round> rounds(const std::vector<Exercise>& list) const;
 
   std::uint64_t lost() const;  // events that happened and are missing

@@ -83,6 +83,16 @@ TEST_F(Recording, FaultsBetweenMarksAreTheExercises) {
   EXPECT_THAT(rounds[0], ElementsAre(Pair(key, 500)));
 }
 
+TEST_F(Recording, AFaultThatWaitedForTheCpuDoesNotCount) {
+  const Key key{Kind::AnonWrite, 1};
+  mark(100, key, true);
+  for (int i = 0; i < 20; ++i) faults({fault(110 + i, i == 7 ? 4'000'000 : 500)});
+  mark(200, key, false);
+  const auto rounds = sink.rounds({exercise(key, Counts::Faults, 20)});
+  ASSERT_THAT(rounds, SizeIs(1));
+  EXPECT_DOUBLE_EQ(rounds[0].at(key), 500);
+}
+
 TEST_F(Recording, CallsBetweenMarksAreTheExercises) {
   const Key key{Kind::Munmap, 64};
   mark(100, key, true);

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/clock.h"
+#include "calibrate/stopwatch.h"
 
 namespace ft::calibrate {
 
@@ -37,11 +37,11 @@ Ran run_once(const Exercise& exercise, const std::function<void(bool)>& mark) {
   }
   const std::uint64_t faults_before = faults_of_this_thread();
   if (mark) mark(true);
-  const Nanoseconds begin = monotonic_now();
+  const Nanoseconds begin = thread_time();
   const bool worked = exercise.run();
-  const Nanoseconds end = monotonic_now();
+  const Nanoseconds end = thread_time();
   Ran ran = worked ? Ran{.worked = true, .why_not = {}} : refused("the kernel refused");
-  if (mark) mark(false);
+  if (mark && worked) mark(false);
   ran.nanoseconds = static_cast<double>(end - begin) / static_cast<double>(exercise.operations);
   if (exercise.touch_rest) exercise.touch_rest();
   const std::uint64_t faults = faults_of_this_thread() - faults_before;

@@ -1,4 +1,4 @@
-// Rounds: exercises done in turn, again and again, and what each took, by this process's clock.
+// Rounds: exercises done in turn, again and again, and what each took, by this thread's own clock.
 #pragma once
 
 #include <functional>
@@ -27,7 +27,7 @@ struct Ran {
 };
 
 // Prepares, runs and cleans up. `mark`, where there is one, is called right before (true) and right
-// after (false) run(), and is not part of the time. A run of faults that made another number of
+// after (false) run(), where that worked, and is not part of the time. A run of faults that made another number of
 // them than it should (by a hundredth and two) did not work.
 Ran run_once(const Exercise& exercise, const std::function<void(bool)>& mark = {});
 
