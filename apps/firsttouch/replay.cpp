@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "attribution/owner_history.h"
 #include "base/text.h"
@@ -129,7 +131,7 @@ Result<Plan> plan_of(const ReplayArguments& arguments) {
     }
     for (std::size_t i = 0; i < plan.lines.size(); ++i) {
       for (const std::string& value : axis.values) {
-        what_if::SweepLine line{.values = plan.lines[i].values, .prediction = {}};
+        what_if::SweepLine line{.values = plan.lines[i].values, .prediction = {}, .time = {}};
         line.values.push_back(value);
         whatif::Scenario scenario = plan.scenarios[i];
         FT_TRY_VOID(apply_value(axis.key, value, scenario));
@@ -166,6 +168,21 @@ Result<void> predict_all(const replay::Material& material, Plan& plan) {
     if (error) return std::unexpected(std::move(*error));
   }
   return {};
+}
+
+// By machine, for each has costs of its own; nullptr: none was named.
+using Bases = std::map<const profile::MachineProfile*, sim::cost::Basis>;
+
+Bases add_times(const whatif::Figures& before, Plan& plan) {
+  Bases bases;
+  for (std::size_t i = 0; i < plan.lines.size(); ++i) {
+    const profile::MachineProfile* machine = plan.scenarios[i].wishes().machine.get();
+    const profile::MachineCosts costs = machine ? machine->costs : profile::MachineCosts{};
+    const auto basis = bases.try_emplace(machine, before.time, costs).first;
+    what_if::SweepLine& line = plan.lines[i];
+    line.time = sim::cost::forecast(basis->second, line.prediction.figures.time.work);
+  }
+  return bases;
 }
 
 // --- the recording of what was predicted ---------------------------------------------------------
@@ -245,6 +262,8 @@ Result<std::string> answer(const ReplayArguments& arguments) {
   const replay::Material material = FT_TRY(replay::Material::load(*reader));
   const bool json = arguments.format == "json";
   FT_TRY_VOID(predict_all(material, plan));
+  const whatif::Figures before = whatif::figures_of_recording(material, parts_of);
+  const Bases bases = add_times(before, plan);
   if (!plan.keys.empty()) {
     return json ? dump(what_if::sweep_json(plan.keys, plan.lines))
                 : what_if::sweep_text(plan.keys, plan.lines);
@@ -252,9 +271,11 @@ Result<std::string> answer(const ReplayArguments& arguments) {
   if (!arguments.output.empty()) {
     FT_TRY_VOID(write_recording(material, plan.scenarios.front(), arguments.output));
   }
-  const whatif::Figures before = whatif::figures_of_recording(material, parts_of);
-  const whatif::Prediction& after = plan.lines.front().prediction;
-  return json ? dump(what_if::as_json(before, after, core)) : what_if::as_text(before, after, core);
+  what_if::SweepLine& line = plan.lines.front();
+  const what_if::Before recorded{before, bases.begin()->second};
+  const what_if::Answer after{std::move(line.prediction), std::move(line.time)};
+  return json ? dump(what_if::as_json(recorded, after, core))
+              : what_if::as_text(recorded, after, core);
 }
 
 Result<void> run(const ReplayArguments& arguments) {

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "base/text.h"
 #include "limits_output.h"
 #include "replay.h"
+#include "time_output.h"
 
 namespace ft::app::what_if {
 
@@ -16,7 +18,15 @@ namespace whatif = sim::whatif;
 using Json = nlohmann::ordered_json;
 
 std::string value_text(const Row& row, std::uint64_t value) {
-  return row.bytes ? human_bytes(value) : grouped(value);
+  switch (row.unit) {
+    case Unit::Bytes:
+      return human_bytes(value);
+    case Unit::Nanoseconds:
+      return human_duration(static_cast<Nanoseconds>(value));
+    case Unit::Count:
+      break;
+  }
+  return grouped(value);
 }
 
 std::string change_text(const Row& row) {
@@ -42,7 +52,7 @@ class RowMaker {
   }
   template <typename Get>
   void bytes(const std::string& key, const std::string& title, Get get) {
-    add({.key = key, .title = title, .bytes = true}, get);
+    add({.key = key, .title = title, .unit = Unit::Bytes}, get);
   }
   // A part of the line before: left out where it is 0 on both sides.
   template <typename Get>
@@ -54,7 +64,7 @@ class RowMaker {
   template <typename Get>
   void part_bytes(const std::string& key, const std::string& title, Get get) {
     if (get(before_) == 0 && get(after_) == 0) return;
-    add({.key = key, .title = title, .bytes = true}, get);
+    add({.key = key, .title = title, .unit = Unit::Bytes}, get);
   }
   // What only a simulated memory has.
   void predicted(Row row, std::uint64_t after, bool estimated) {
@@ -150,8 +160,9 @@ void add_memory(RowMaker& rows, const Prediction& prediction) {
       rows.predicted({.key = fmt::format("{}.{}", key, name), .title = text, .detail = true}, value,
                      by_guess);
     };
-    rows.predicted({.key = key + ".resident_bytes", .title = title + ": resident", .bytes = true},
-                   node.resident_bytes, by_guess);
+    rows.predicted(
+        {.key = key + ".resident_bytes", .title = title + ": resident", .unit = Unit::Bytes},
+        node.resident_bytes, by_guess);
     count("numa_hit", "blocks that were wanted here", requests.hit);
     if (requests.miss != 0) count("numa_miss", "wanted elsewhere", requests.miss);
     if (requests.foreign != 0)
@@ -256,42 +267,50 @@ Json notes_json(const Prediction& prediction) {
 
 }  // namespace
 
-std::vector<Row> rows_of(const Figures& before, const Prediction& prediction,
+std::vector<Row> rows_of(const Before& before, const Answer& after,
                          const sim::tlb::Geometry& core) {
-  RowMaker rows(before, prediction);
+  RowMaker rows(before.figures, after.prediction);
   add_faults(rows);
   add_allocations(rows);
   add_sizes(rows);
   add_tlb(rows, core);
-  add_memory(rows, prediction);
-  return rows.take();
+  add_memory(rows, after.prediction);
+  std::vector<Row> all = rows.take();
+  std::ranges::move(time_rows(before.basis, after.time), std::back_inserter(all));
+  return all;
 }
 
-std::string as_text(const Figures& before, const Prediction& prediction,
-                    const sim::tlb::Geometry& core) {
+std::string as_text(const Before& before, const Answer& after, const sim::tlb::Geometry& core) {
+  const Prediction& prediction = after.prediction;
   std::string text =
       fmt::format("{:<44}{:>12}{:>12}{:>12}\n", "", "recorded", "predicted", "change");
-  for (const Row& row : rows_of(before, prediction, core)) {
+  for (const Row& row : rows_of(before, after, core)) {
     text += fmt::format("{:<44}{:>12}{:>12}{:>12}  {}\n", (row.detail ? "  " : "") + row.title,
-                        row.before ? value_text(row, *row.before) : "-", value_text(row, row.after),
-                        change_text(row), row.estimated ? "estimated" : "exact");
+                        row.before ? value_text(row, *row.before) : "-",
+                        (row.at_least ? ">" : "") + value_text(row, row.after), change_text(row),
+                        row.estimated ? "estimated" : "exact");
   }
-  return text + parts_text(before, prediction.figures) + places_text(prediction.figures) +
+  return text + time_text(before.basis, &after.time) +
+         parts_text(before.figures, prediction.figures) + places_text(prediction.figures) +
          (prediction.limits ? limits_text(*prediction.limits) : "") + notes_text(prediction);
 }
 
-Json as_json(const Figures& before, const Prediction& prediction, const sim::tlb::Geometry& core) {
+Json as_json(const Before& before, const Answer& after, const sim::tlb::Geometry& core) {
+  const Prediction& prediction = after.prediction;
   Json root;
   root["format"] = 1;
   root["core"] = core.name;
   root["figures"] = Json::object();
-  for (const Row& row : rows_of(before, prediction, core)) {
-    root["figures"][row.key] = {{"recorded", row.before ? Json(*row.before) : Json(nullptr)},
-                                {"predicted", row.after},
-                                {"estimated", row.estimated}};
+  for (const Row& row : rows_of(before, after, core)) {
+    Json& figure = root["figures"][row.key];
+    figure = {{"recorded", row.before ? Json(*row.before) : Json(nullptr)},
+              {"predicted", row.after},
+              {"estimated", row.estimated}};
+    if (row.at_least) figure["at_least"] = true;
   }
+  root["time"] = time_json(before.basis, &after.time);
   root["subsystems"] = Json::array();
-  for (const auto& [key, pair] : pairs_of(before, prediction.figures)) {
+  for (const auto& [key, pair] : pairs_of(before.figures, prediction.figures)) {
     root["subsystems"].push_back({{"name", std::string(jvm::name_of(key.part))},
                                   {"recorded", part_json(pair.before)},
                                   {"predicted", part_json(pair.after)}});
@@ -313,8 +332,8 @@ std::string sweep_text(const std::vector<std::string>& keys, const std::vector<S
   }
   const bool limited = std::ranges::any_of(
       lines, [](const SweepLine& line) { return line.prediction.limits.has_value(); });
-  text += fmt::format("{:>10}{:>10}{:>8}{:>12}{:>12}{:>12}{:>9}", "faults", "order 0", "order 9",
-                      "tables", "resident", "untouched", "flushes");
+  text += fmt::format("{:>10}{:>10}{:>8}{:>12}{:>12}{:>12}{:>9}{:>12}", "faults", "order 0",
+                      "order 9", "tables", "resident", "untouched", "flushes", "mm time");
   text += limited ? fmt::format("{:>22}\n", "less memory") : "\n";
   for (const SweepLine& line : lines) {
     const Figures& figures = line.prediction.figures;
@@ -322,10 +341,11 @@ std::string sweep_text(const std::vector<std::string>& keys, const std::vector<S
       text += fmt::format("{:<{}}", printable(line.values[i]), widths[i]);
     }
     text += fmt::format(
-        "{:>10}{:>10}{:>8}{:>12}{:>12}{:>12}{:>9}", grouped(figures.fault_count()),
+        "{:>10}{:>10}{:>8}{:>12}{:>12}{:>12}{:>9}{:>12}", grouped(figures.fault_count()),
         grouped(figures.pages_by_order[0]), grouped(figures.pages_by_order[sim::phys::kHugeOrder]),
         human_bytes(figures.page_table_bytes), human_bytes(figures.resident_bytes()),
-        human_bytes(figures.bloat_bytes()), grouped(figures.flushes_full + figures.flushes_ranged));
+        human_bytes(figures.bloat_bytes()), grouped(figures.flushes_full + figures.flushes_ranged),
+        time_word(line.time));
     const auto& limits = line.prediction.limits;
     text += limits ? fmt::format("{:>22}\n", limits_word(*limits)) : "\n";
   }
@@ -359,6 +379,7 @@ Json sweep_json(const std::vector<std::string>& keys, const std::vector<SweepLin
          {"translations", figures.translations},
          {"flushes_full", figures.flushes_full},
          {"flushes_ranged", figures.flushes_ranged},
+         {"time", time_json(line.time)},
          {"estimated", line.prediction.estimated},
          {"notes", notes_json(line.prediction)}});
     if (line.prediction.limits)

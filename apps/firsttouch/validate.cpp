@@ -3,12 +3,18 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 
 #include "base/text.h"
 #include "command.h"
 #include "output.h"
 #include "recording/reader.h"
+#include "sim/cost/forecast.h"
+#include "sim/profile/machines.h"
 #include "sim/replay/validation.h"
+#include "sim/whatif/figures.h"
+#include "time_output.h"
 
 namespace ft::app {
 
@@ -20,6 +26,7 @@ struct ValidateArguments {
   std::string file;
   std::string format = "text";
   std::size_t most = 10;
+  std::string machine;  // whose costs times are compared with; empty: no times
 };
 
 constexpr std::size_t kTitleWidth = 42;
@@ -79,7 +86,7 @@ nlohmann::ordered_json tallies_json(const replay::ValidateResult& result) {
   return tallies;
 }
 
-std::string as_json(const replay::ValidateResult& result) {
+nlohmann::ordered_json as_json(const replay::ValidateResult& result) {
   nlohmann::ordered_json root;
   root["format"] = 1;
   root["agrees"] = result.agrees();
@@ -105,8 +112,17 @@ std::string as_json(const replay::ValidateResult& result) {
                                       {"what", line.what}});
   }
   root["estimated"] = result.estimated;
-  constexpr bool kAsciiOnly = true;
-  return root.dump(2, ' ', kAsciiOnly, nlohmann::json::error_handler_t::replace) + "\n";
+  return root;
+}
+
+// What the machine's costs make of what was recorded.
+Result<sim::cost::Basis> times_of(const replay::Material& material, const std::string& machine) {
+  const sim::profile::MachineProfile profile = FT_TRY(sim::profile::load_machine(machine));
+  if (profile.costs.cost_ns.empty() && profile.costs.recorded_ns.empty()) {
+    return fail("--machine " + machine, "it has no costs to compare times with",
+                "firsttouch calibrate writes a machine file that has");
+  }
+  return sim::cost::Basis(sim::whatif::recorded_work(material), profile.costs);
 }
 
 Result<int> run(const ValidateArguments& arguments) {
@@ -114,8 +130,19 @@ Result<int> run(const ValidateArguments& arguments) {
   const replay::Material material = FT_TRY(replay::Material::load(*reader));
   const replay::ValidateResult result =
       replay::validate(material, {.keep_per_aspect = arguments.most});
+  std::optional<sim::cost::Basis> times;
+  if (!arguments.machine.empty()) times = FT_TRY(times_of(material, arguments.machine));
+  std::string text;
+  if (arguments.format == "json") {
+    nlohmann::ordered_json root = as_json(result);
+    if (times) root["time"] = what_if::time_json(*times, nullptr);
+    constexpr bool kAsciiOnly = true;
+    text = root.dump(2, ' ', kAsciiOnly, nlohmann::json::error_handler_t::replace) + "\n";
+  } else {
+    text = as_text(result) + (times ? what_if::time_text(*times, nullptr) : "");
+  }
   Output output = FT_TRY(Output::open({}));
-  output.write(arguments.format == "json" ? as_json(result) : as_text(result));
+  output.write(text);
   FT_TRY_VOID(output.finish());
   return result.agrees() ? kExitDone : kExitNo;
 }
@@ -133,13 +160,18 @@ void add_validate(CLI::App& app, Outcome& outcome) {
   command->add_option("--most", arguments->most, "How many disagreements of a kind to list")
       ->check(CLI::Range(0, 100'000))
       ->capture_default_str();
+  command
+      ->add_option("--machine", arguments->machine,
+                   "Whose costs kernel mm time is compared with: a name or a file")
+      ->type_name("NAME|FILE");
   command->footer("Exit status 1: the model and the recording disagree.");
   command->callback([arguments, &outcome] {
     const Result<int> done = run(*arguments);
     if (done) {
       outcome.exit_status = *done;
     } else {
-      report_failure(outcome, done.error());
+      const bool wrong_usage = done.error().what.starts_with("--");
+      report_failure(outcome, done.error(), wrong_usage ? kExitUsage : kExitFailed);
     }
   });
 }

@@ -10,7 +10,8 @@ _firsttouch_options() {
     diff) echo "--before --after --format --top -o --output -h --help" ;;
     import) echo "-h --help" ;;
     "import strace") echo "-o --output --strict -h --help" ;;
-    check | validate) echo "--format --most -h --help" ;;
+    check) echo "--format --most -h --help" ;;
+    validate) echo "--format --most --machine -h --help" ;;
     replay) echo "--machine --set --jvm --sweep --core --format -o --output -h --help" ;;
     map) echo "-p --pid --at --regions --ask-jvm --folios --sort --subsystem --format -o --output -h --help" ;;
     explain) echo "--entry --level --kernel -p --pid --format -h --help" ;;
@@ -31,7 +32,7 @@ _firsttouch_values() {
     "record --duration" | "record --ring-size" | "record --sample" | "report --top" | "diff --top" | "check --most" | "validate --most" | "explain --entry") echo "any" ;;
     "replay --set") echo "thp= thp.64kB= thp.2048kB= thp.zero_page= thp.defrag= kernel= populate=heap hugetlb.heap=2M hugetlb.heap=1G hugetlb.2M= hugetlb.1G= numa.policy= numa.threads=together numa.threads=spread fragmented= cgroup.limit= memory= swap= swap.compression= swappiness=" ;;
     "replay --jvm") echo "-Xms -XX:+UseTransparentHugePages -XX:+UseLargePages -XX:+AlwaysPreTouch" ;;
-    "replay --machine") echo "list host document cascade-lake-2s sapphire-rapids-2s milan-2s-nps4 genoa-2s" ;;
+    "replay --machine" | "validate --machine") echo "list host document cascade-lake-2s sapphire-rapids-2s milan-2s-nps4 genoa-2s" ;;
     "replay --sweep" | "replay --core") echo "any" ;;
     "map -p" | "map --pid") echo "pid" ;;
     "map --at") echo "any" ;;

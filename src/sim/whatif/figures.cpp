@@ -318,4 +318,12 @@ Result<Figures> measure(const replay::Material& material, const Parts& parts,
   return std::move(meter.figures);
 }
 
+cost::Recorded recorded_work(const replay::Material& material) {
+  BlockTally tally;
+  CountingFrames frames(tally);
+  cost::WorkMeter meter(material, tally.anonymous);
+  replay::replay(material, meter, {.frames = &frames});
+  return meter.take();
+}
+
 }  // namespace ft::sim::whatif

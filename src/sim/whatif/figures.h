@@ -89,4 +89,7 @@ Figures measure(const replay::Material& material, const Parts& parts);
 Result<Figures> measure(const replay::Material& material, const Parts& parts,
                         const MemoryPlan& plan);
 
+// What takes time in a recording as it was, without the rest of the figures.
+cost::Recorded recorded_work(const replay::Material& material);
+
 }  // namespace ft::sim::whatif
