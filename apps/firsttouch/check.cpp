@@ -52,10 +52,19 @@ std::string as_text(const CheckResult& result, const report::model::Report* repo
                       total == 0 ? "nothing wrong" : grouped(total) + " things wrong");
   if (report) {
     std::size_t agreeing = 0;
-    for (const auto& line : report->reconcile) agreeing += line.agrees ? 1 : 0;
-    text += fmt::format("; {} of {} cross-checks agree", agreeing, report->reconcile.size());
+    std::size_t compared = 0;
+    for (const auto& line : report->reconcile) {
+      agreeing += line.agrees ? 1 : 0;
+      compared += line.comparable ? 1 : 0;
+    }
+    text += fmt::format("; {} of {} cross-checks agree", agreeing, compared);
   }
-  return text + ".\n";
+  text += ".\n";
+  for (std::size_t i = 0; report && i < report->reconcile.size(); ++i) {
+    const auto& line = report->reconcile[i];
+    if (!line.comparable) text += fmt::format("{}: {}\n", line.what, printable(line.note));
+  }
+  return text;
 }
 
 std::string as_json(const CheckResult& result, const report::model::Report* report) {
@@ -81,7 +90,9 @@ std::string as_json(const CheckResult& result, const report::model::Report* repo
     root["reconcile"].push_back({{"what", line.what},
                                  {"recorded", line.recorded},
                                  {"kernel", line.kernel},
-                                 {"agrees", line.agrees}});
+                                 {"agrees", line.comparable ? nlohmann::ordered_json(line.agrees)
+                                                            : nlohmann::ordered_json(nullptr)},
+                                 {"note", line.note}});
   }
   constexpr bool kAsciiOnly = true;
   return root.dump(2, ' ', kAsciiOnly, nlohmann::json::error_handler_t::replace) + "\n";

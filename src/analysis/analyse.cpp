@@ -1,5 +1,7 @@
 #include "analysis/analyse.h"
 
+#include <algorithm>
+
 #include "analysis/describe.h"
 #include "analysis/passes.h"
 #include "analysis/picture.h"
@@ -9,6 +11,20 @@
 #include "analysis/summary.h"
 
 namespace ft::analysis {
+
+namespace {
+
+// A peak that swapping made too low is not shown. The whole process's is the kernel's to say.
+void withdraw_peaks(report::model::Report& report) {
+  const auto line =
+      std::ranges::find(report.reconcile, kPeakLine, &report::model::ReconcileLine::what);
+  if (line == report.reconcile.end() || line->comparable) return;
+  for (report::model::Subsystem& row : report.subsystems) row.resident_peak_bytes.reset();
+  report.memory.resident_peak_bytes = static_cast<report::model::Bytes>(line->kernel);
+  report.missing.push_back({"subsystems.resident_peak", line->note});
+}
+
+}  // namespace
 
 Result<report::model::Report> analyse(event::EventSource& source, const AnalyseOptions& options) {
   const std::unique_ptr<Passes> passes =
@@ -28,18 +44,21 @@ Result<report::model::Report> analyse(event::EventSource& source, const AnalyseO
   describe_threads(*passes, report);
   describe_samples(*passes, report);
 
+  const TakenBack taken = taken_back(passes->trace, passes->subject);
   const ReconcileInput input{.trace = passes->trace,
                              .subject = passes->subject,
                              .regions = passes->regions,
                              .memory = passes->memory,
                              .residency = passes->residency,
                              .faults = passes->faults,
+                             .taken = taken,
                              .faults_seen = passes->faults_seen,
                              .page_tables = report.page_tables.by_level,
                              .resident_peak = report.memory.resident_peak_bytes,
                              .lost = report.loss.total};
   report.reconcile = reconcile(input);
-  reconcile_samples(report);
+  withdraw_peaks(report);
+  reconcile_samples(passes->trace, report);
   summarise(report, passes->trace);
   report.findings = find(recorded_facts(report, passes->subject, passes->trace));
   if (options.picture) *options.picture = draw(*passes, report);

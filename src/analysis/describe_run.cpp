@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "analysis/describe.h"
+#include "analysis/shortage.h"
 #include "base/text.h"
 
 namespace ft::analysis {
@@ -198,10 +199,17 @@ void describe_kernel_events(const Passes& passes, Report& report) {
     report.tlb_flushes = passes.flushes.counts();
   else
     report.missing.push_back({"tlb_flushes", why});
-  if (bpf || !passes.trace.mm_events.empty())
+  if (bpf || !passes.trace.mm_events.empty()) {
     report.waits = count_waits(passes.trace.mm_events);
-  else
+    report.waits->oom_victims = oom_victims(passes.trace);
+  } else {
     report.missing.push_back({"waits", why});
+  }
+  report.pressure = memory_pressure(passes.trace);
+  if (!report.pressure) {
+    report.missing.push_back(
+        {"pressure", "no /proc/pressure/memory of the start and the end was recorded"});
+  }
 }
 
 void describe_page_tables(const Passes& passes, Report& report) {

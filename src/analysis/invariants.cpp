@@ -438,7 +438,7 @@ void check_report(const report::model::Report& report, const CheckOptions& optio
                   CheckResult& result) {
   Violations found(result, options);
   for (const report::model::ReconcileLine& line : report.reconcile) {
-    if (line.agrees) continue;
+    if (line.agrees || !line.comparable) continue;
     found.add(Rule::DoesNotReconcile, {},
               fmt::format("{}: {} recorded, {} by the kernel, {} may differ{}{}", line.what,
                           line.recorded, line.kernel, line.tolerance, line.note.empty() ? "" : "; ",

@@ -30,6 +30,13 @@ class Lines {
     line.note = std::move(note);
     lines_.push_back(std::move(line));
   }
+  // The last line need not agree, for this reason. One that does is left as it is.
+  void excuse(std::string_view why) {
+    ReconcileLine& line = lines_.back();
+    if (line.agrees) return;
+    line.comparable = false;
+    line.note = fmt::format("cannot be compared: {}", why);
+  }
   std::vector<ReconcileLine> take() { return std::move(lines_); }
 
  private:
@@ -82,7 +89,12 @@ void add_resident(const ReconcileInput& in, Lines& lines) {
     const std::uint64_t anonymous = *status.rss_anon + status.vm_swap.value_or(0);
     lines.add("anonymous bytes by faults against RssAnon", in.residency.anonymous_bytes(),
               anonymous, std::max(kept_anonymous, share_of(anonymous, 30, kMiB)), "bytes",
-              "what exec wrote itself, and swapping, is not seen as faults");
+              "what exec wrote itself is not seen as faults");
+    // Nothing but the zeros of split huge pages makes a touched page neither present nor swapped.
+    const std::uint64_t given_back = in.taken.split_to_zero_pages * kHugePageSize;
+    const std::uint64_t by_faults = in.residency.anonymous_bytes();
+    if (by_faults > anonymous && by_faults - anonymous <= given_back)
+      lines.excuse(in.taken.words());
   }
 }
 
@@ -165,15 +177,16 @@ void add_page_tables(const ReconcileInput& in, Lines& lines) {
             "tables that exec filled itself are guessed; madvise frees some from Linux 6.14 on");
 }
 
-// The highest the accounting of faults stood, set right by smaps at the end.
+// The highest the accounting of faults stood, set right by smaps at the end. Where memory was
+// swapped, it is not known when its pages went.
 void add_peak(const ReconcileInput& in, Lines& lines) {
   if (!in.resident_peak || !in.subject.status || !in.subject.status->vm_hwm) return;
   if (in.memory.source != ResidentSource::Smaps) return;
   const std::uint64_t kernel =
       *in.subject.status->vm_hwm + in.subject.status->hugetlb_pages.value_or(0);
-  lines.add("peak of resident bytes against VmHWM", *in.resident_peak, kernel,
-            share_of(kernel, 50, 2 * kMiB), "bytes",
-            "files unmapped before the end had pages that came without a fault");
+  lines.add(std::string(kPeakLine), *in.resident_peak, kernel, share_of(kernel, 50, 2 * kMiB),
+            "bytes", "files unmapped before the end had pages that came without a fault");
+  if (in.taken.swapping() || in.taken.split_to_zero_pages > 0) lines.excuse(in.taken.words());
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "analysis/subject.h"
 #include "base/text.h"
 
 namespace ft::analysis {
@@ -30,7 +31,11 @@ ReconcileLine line(std::string what, Nanoseconds recorded, Nanoseconds kernel,
 // Both count the time the scheduler gave the threads; they begin and end at slightly different
 // moments of a thread's life. Since Linux 6.16 perf lets go of a thread before its address space is
 // torn down (kernel/exit.c, do_exit()), which only getrusage counts then.
-void add_clock(const Report& report, std::vector<ReconcileLine>& lines) {
+//
+// At a context switch the kernel stops the old task's account first and perf's clock for it later;
+// what lies between is counted twice or not at all. That is little, but a real-time kernel switches
+// wherever a lock is held: there the difference is stated, not judged.
+void add_clock(const event::Trace& trace, const Report& report, std::vector<ReconcileLine>& lines) {
   constexpr Nanoseconds kEdges = 5'000'000;
   constexpr Nanoseconds kPerHundred = 3;
   constexpr Nanoseconds kFreeingAPage = 1000;  // half of it was seen
@@ -47,6 +52,19 @@ void add_clock(const Report& report, std::vector<ReconcileLine>& lines) {
            fmt::format("getrusage counts what exec and exit do as well, such as freeing "
                        "memory at the end (at most {})",
                        human_duration(freeing))));
+  const bool real_time = trace.meta_or("host.kernel_version").contains("PREEMPT_RT");
+  ReconcileLine& clock = lines.back();
+  constexpr Nanoseconds kShareOfSwitches = 10;  // 4.5 % was seen, in an emulated machine
+  const Nanoseconds beyond = *samples.cpu_ns - usage;
+  if (clock.agrees || !real_time || beyond < 0 || beyond > usage / kShareOfSwitches) return;
+  const auto switches = meta_number(trace, "target.switches");
+  clock.comparable = false;
+  clock.note = fmt::format(
+      "cannot be compared: a real-time kernel switches tasks often ({}), and perf's clock runs on "
+      "into each switch",
+      switches
+          ? grouped(static_cast<std::uint64_t>(std::max<std::int64_t>(*switches, 0))) + " times"
+          : std::string("not counted"));
 }
 
 // No small page or call takes as long as this but waiting: for the processor, if for nothing else.
@@ -97,9 +115,9 @@ void add_memory(const Report& report, std::vector<ReconcileLine>& lines) {
 
 }  // namespace
 
-void reconcile_samples(Report& report) {
+void reconcile_samples(const event::Trace& trace, Report& report) {
   if (!report.samples) return;
-  add_clock(report, report.reconcile);
+  add_clock(trace, report, report.reconcile);
   add_memory(report, report.reconcile);
 }
 

@@ -176,6 +176,29 @@ TEST_F(SamplesTest, ComparesWithTheMeasuredTimes) {
   EXPECT_FALSE(agrees());
 }
 
+TEST_F(SamplesTest, ARealTimeKernelsClockIsStatedNotJudged) {
+  const auto clock_line = [&](const char* kernel, Nanoseconds ran) {
+    trace_.on_meta("target.utime_ns", "900000000");
+    trace_.on_meta("target.stime_ns", "100000000");
+    trace_.on_meta("target.switches", "4321");
+    trace_.on_meta("host.kernel_version", kernel);
+    clock(ran);
+    sample(11'000, kClear);
+    for (const auto& line : report().reconcile) {
+      if (line.what.starts_with("processor time by the samples' clock")) return line;
+    }
+    ADD_FAILURE() << "no such line";
+    return report::model::ReconcileLine{};
+  };
+  EXPECT_FALSE(clock_line("#1 SMP PREEMPT_RT Debian", 1'080'000'000).comparable);
+  EXPECT_NE(clock_line("#1 SMP PREEMPT_RT Debian", 1'080'000'000).note.find("4,321 times"),
+            std::string::npos);
+  EXPECT_TRUE(clock_line("#1 SMP PREEMPT_DYNAMIC Debian", 1'080'000'000).comparable);
+  // Too little, or far too much, has no such reason.
+  EXPECT_TRUE(clock_line("#1 SMP PREEMPT_RT Debian", 920'000'000).comparable);
+  EXPECT_TRUE(clock_line("#1 SMP PREEMPT_RT Debian", 1'200'000'000).comparable);
+}
+
 TEST_F(SamplesTest, WithoutSamplesNothingIsZero) {
   const auto report = this->report();
   EXPECT_FALSE(report.samples.has_value());

@@ -131,7 +131,7 @@ void add_warnings(Report& report) {
                                    counted(report.loss.total, "event", "events"), kinds));
   }
   for (const report::model::ReconcileLine& line : report.reconcile) {
-    if (line.agrees || line.what == "events lost") continue;
+    if (line.agrees || !line.comparable || line.what == "events lost") continue;
     warnings.push_back(fmt::format("Does not reconcile: {}: {} here, {} there.", line.what,
                                    grouped(static_cast<std::uint64_t>(line.recorded)),
                                    grouped(static_cast<std::uint64_t>(line.kernel))));

@@ -25,7 +25,8 @@ TargetUsage TargetUsage::of(const rusage& usage) {
           .major_faults = static_cast<std::uint64_t>(usage.ru_majflt),
           .user_time = nanoseconds_of(usage.ru_utime),
           .system_time = nanoseconds_of(usage.ru_stime),
-          .max_rss_kib = static_cast<std::uint64_t>(usage.ru_maxrss)};
+          .max_rss_kib = static_cast<std::uint64_t>(usage.ru_maxrss),
+          .context_switches = static_cast<std::uint64_t>(usage.ru_nvcsw + usage.ru_nivcsw)};
 }
 
 void tell(event::EventSink& sink, std::string_view key, std::int64_t value) {
@@ -38,6 +39,7 @@ void tell_usage(const TargetUsage& usage, event::EventSink& sink) {
   tell(sink, "target.utime_ns", usage.user_time);
   tell(sink, "target.stime_ns", usage.system_time);
   tell(sink, "target.maxrss_kb", static_cast<std::int64_t>(usage.max_rss_kib));
+  tell(sink, "target.switches", static_cast<std::int64_t>(usage.context_switches));
 }
 
 void tell_start(std::string_view backend, std::span<const std::string> command, Nanoseconds start,

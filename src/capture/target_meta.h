@@ -22,6 +22,7 @@ struct TargetUsage {
   Nanoseconds user_time = 0;
   Nanoseconds system_time = 0;
   std::uint64_t max_rss_kib = 0;
+  std::uint64_t context_switches = 0;  // of its own accord or not
 
   static TargetUsage of(const rusage& usage);
 };

@@ -100,7 +100,7 @@ export interface ReconcileLine {
   what: string;
   recorded: number;
   kernel: number;
-  agrees: boolean;
+  agrees: boolean | null; // null: cannot be compared, see the note
   tolerance: number;
   unit: string;
   note: string;

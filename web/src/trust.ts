@@ -5,7 +5,8 @@ import { bytes, count, printable } from "./format";
 
 export function trustBanner(recording: Recording, mark: string): HTMLElement {
   const { report } = recording;
-  const failed = report.reconcile.filter((line) => !line.agrees);
+  const failed = report.reconcile.filter((line) => line.agrees === false);
+  const compared = report.reconcile.filter((line) => line.agrees !== null).length;
   const bad = report.loss.total > 0 || report.loss.cut_short || failed.length > 0;
   const words: string[] = [];
   if (report.loss.cut_short) words.push("The recording was cut short: what came after its last chunk is missing.");
@@ -15,7 +16,7 @@ export function trustBanner(recording: Recording, mark: string): HTMLElement {
   for (const warning of report.summary.warnings) if (!known.has(warning)) words.push(printable(warning));
   const watched = Object.keys(report.loss.by_kind).length;
   const calm = watched > 0
-    ? `Nothing was lost, and ${report.reconcile.length === 0 ? "there was nothing to compare with" : `all ${report.reconcile.length} figures that the kernel also keeps agree`}.`
+    ? `Nothing was lost, and ${compared === 0 ? "there was nothing to compare with" : `all ${compared} figures that the kernel also keeps agree`}.`
     : "No loss is known of; this way of recording does not count it.";
   const unseen = report.missing.length > 0 ? ` Not recorded: ${report.missing.map((m) => m.what).join(", ")}.` : "";
   const warn = bad || report.summary.warnings.length > 0;
@@ -40,12 +41,12 @@ export function trustSection(recording: Recording): HTMLElement {
     report.reconcile.length > 0
       ? h("div", { class: "scroll" }, h("table", {}, h("caption", { class: "sr" }, "Cross-checks"),
           h("thead", {}, h("tr", {}, ...["figure", "here", "kernel", "may differ by", "agrees"].map((t, i) => h("th", { scope: "col", class: i ? "number" : "" }, t)))),
-          h("tbody", {}, ...report.reconcile.map((line) => h("tr", { class: line.agrees ? "" : "bad", "data-check": line.what },
+          h("tbody", {}, ...report.reconcile.map((line) => h("tr", { class: line.agrees === false ? "bad" : "", "data-check": line.what },
             h("th", { scope: "row" }, line.what, h("small", {}, printable(line.note))),
             h("td", { class: "number" }, figure(line.recorded, () => text(line, line.recorded))),
             h("td", { class: "number" }, figure(line.kernel, () => text(line, line.kernel))),
             h("td", { class: "number" }, text(line, line.tolerance)),
-            h("td", { class: "number" }, line.agrees ? "yes" : "NO"))))))
+            h("td", { class: "number" }, line.agrees === null ? "?" : line.agrees ? "yes" : "NO"))))))
       : h("p", { class: "absent" }, "Cross-checks: the recording has nothing to compare with."),
     h("h3", {}, "Lost"),
     losses.length > 0

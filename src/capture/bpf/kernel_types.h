@@ -95,9 +95,31 @@ struct files_struct {
   struct fdtable* fdt;
 };
 
+struct atomic64 {
+  s64 counter;
+};
+
+struct percpu_counter {
+  s64 count;
+};
+
 struct mm_struct {
   unsigned long arg_start;
   unsigned long arg_end;
+  struct atomic64 pgtables_bytes;
+  struct percpu_counter rss_stat[4];
+};
+
+/* Before Linux 6.2. What follows ___ is no part of a type's name in BTF. */
+struct mm_rss_stat {
+  struct atomic64 count[4];
+};
+struct mm_struct___before_6_2 {
+  struct mm_rss_stat rss_stat;
+};
+
+struct signal_struct {
+  short oom_score_adj;
 };
 
 struct task_struct {
@@ -108,6 +130,7 @@ struct task_struct {
   unsigned long min_flt;
   unsigned long maj_flt;
   struct mm_struct* mm;
+  struct signal_struct* signal;
   struct files_struct* files;
   struct task_struct* group_leader;
   char comm[16];

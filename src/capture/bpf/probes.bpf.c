@@ -761,19 +761,53 @@ int BPF_PROG(kswapd_woken, int node, int zone, int order) {
   return send_mm_event(slot->tid, KSWAPD_WAKE, bpf_ktime_get_ns(), 0, node, order);
 }
 
-// 6.1 passes the victim's pid; kernels whose event knows the uid pass the task.
+// What oom_badness() of mm/oom_kill.c adds up: memory, swap and page tables, in pages. The counters are
+// those it reads, not summed over processors either.
+static __always_inline u64 weighed_pages(struct task_struct* task) {
+  struct mm_struct* mm = BPF_CORE_READ(task, mm);
+  struct mm_struct___before_6_2* old = (void*)mm;
+  s64 pages;
+
+  if (!mm) return 0;
+  pages = (u64)BPF_CORE_READ(mm, pgtables_bytes.counter) / 4096;
+  if (bpf_core_type_exists(struct mm_rss_stat)) {
+    pages += BPF_CORE_READ(old, rss_stat.count[0].counter);
+    pages += BPF_CORE_READ(old, rss_stat.count[1].counter);
+    pages += BPF_CORE_READ(old, rss_stat.count[2].counter);
+    pages += BPF_CORE_READ(old, rss_stat.count[3].counter);
+  } else {
+    pages += BPF_CORE_READ(mm, rss_stat[0].count);
+    pages += BPF_CORE_READ(mm, rss_stat[1].count);
+    pages += BPF_CORE_READ(mm, rss_stat[2].count);
+    pages += BPF_CORE_READ(mm, rss_stat[3].count);
+  }
+  return pages > 0 ? pages : 0;
+}
+
+// 6.1 passes the victim's pid, and its memory can be read only where it asked for more itself;
+// kernels whose event knows the uid pass the task.
 SEC("tp_btf/mark_victim")
 int BPF_PROG(oom_victim_chosen) {
+  struct task_struct* task = (struct task_struct*)ctx[0];
   struct ft_slot* slot;
+  u64 pages = 0;
+  s32 adjustment = 0;
   u32 pid;
 
-  if (bpf_core_field_exists(struct trace_event_raw_mark_victim, uid))
-    pid = BPF_CORE_READ((struct task_struct*)ctx[0], pid);
-  else
+  if (bpf_core_field_exists(struct trace_event_raw_mark_victim, uid)) {
+    pid = BPF_CORE_READ(task, pid);
+  } else {
     pid = ctx[0];
+    task = bpf_get_current_task_btf();
+    if ((u32)BPF_CORE_READ(task, tgid) != pid) task = 0;
+  }
   slot = slot_of(pid);
   if (!slot) return 0;
-  return send_mm_event(pid, OOM_VICTIM, bpf_ktime_get_ns(), 0, 0, 0);
+  if (task) {
+    pages = weighed_pages(task);
+    adjustment = BPF_CORE_READ(task, signal, oom_score_adj);
+  }
+  return send_mm_event(pid, OOM_VICTIM, bpf_ktime_get_ns(), 0, pages, adjustment);
 }
 
 SEC("tp_btf/mmap_lock_start_locking")

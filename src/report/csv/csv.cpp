@@ -66,7 +66,9 @@ std::string phases(const Report& report) {
 std::string reconcile(const Report& report) {
   Rows rows("what,recorded,kernel,agrees,tolerance,unit,note");
   for (const ReconcileLine& l : report.reconcile) {
-    rows.add(l.what, l.recorded, l.kernel, l.agrees, l.tolerance, l.unit, l.note);
+    const std::string_view verdict = l.agrees ? "true" : "false";
+    rows.add(l.what, l.recorded, l.kernel, l.comparable ? verdict : std::string_view(), l.tolerance,
+             l.unit, l.note);
   }
   return rows.take();
 }

@@ -99,8 +99,13 @@ Json loss_of(const Report& report) {
 
 Json reconcile_of(const Report& report) {
   return array_of(report.reconcile, [](const ReconcileLine& line) {
-    return Json{{"what", line.what},     {"recorded", line.recorded},   {"kernel", line.kernel},
-                {"agrees", line.agrees}, {"tolerance", line.tolerance}, {"unit", line.unit},
+    // null: they cannot be compared, and the note says why.
+    return Json{{"what", line.what},
+                {"recorded", line.recorded},
+                {"kernel", line.kernel},
+                {"agrees", line.comparable ? Json(line.agrees) : Json(nullptr)},
+                {"tolerance", line.tolerance},
+                {"unit", line.unit},
                 {"note", line.note}};
   });
 }
@@ -264,6 +269,20 @@ Json thread_of(const ThreadSummary& thread) {
           {"fault_ns", or_null(thread.fault_ns)}};
 }
 
+Json oom_victim_of(const OomKill& kill) {
+  return {{"ts", kill.ts},
+          {"pid", kill.pid},
+          {"name", kill.name},
+          {"why", kill.why},
+          {"weighed_bytes", or_null(kill.weighed_bytes)},
+          {"oom_score_adj", or_null(kill.score_adj)}};
+}
+
+Json pressure_of(const Report& report) {
+  if (!report.pressure) return nullptr;
+  return {{"some_ns", report.pressure->some_ns}, {"full_ns", report.pressure->full_ns}};
+}
+
 Json waits_of(const Report& report) {
   if (!report.waits) return nullptr;
   const Waits& waits = *report.waits;
@@ -280,7 +299,8 @@ Json waits_of(const Report& report) {
           {"swap_ins", waits.swap_ins},
           {"swap_out_pages", waits.swap_outs},
           {"thp_collapses", waits.thp_collapses},
-          {"migrated_pages", waits.migrated_pages}};
+          {"migrated_pages", waits.migrated_pages},
+          {"oom_victims", array_of(waits.oom_victims, oom_victim_of)}};
 }
 
 Json timeline_of(const Report& report) {
@@ -332,6 +352,7 @@ std::string render(const Report& report) {
   root["stages"] = stages_of(report);
   root["samples"] = samples_of(report);
   root["waits"] = waits_of(report);
+  root["pressure"] = pressure_of(report);
   root["resident_over_time"] = timeline_of(report);
   root["contradictions"] = Json(report.contradictions);
   root["findings"] = findings_of(report.findings);

@@ -255,12 +255,17 @@ std::string harmless_part(const Page& page) {
 std::string trust_line(const Page& page) {
   const Report& report = page.report;
   std::size_t agreeing = 0;
-  for (const model::ReconcileLine& line : report.reconcile) agreeing += line.agrees ? 1 : 0;
-  const bool good =
-      report.loss.total == 0 && !report.loss.cut_short && agreeing == report.reconcile.size();
-  const std::string text =
-      fmt::format("{} events lost; {} of {} cross-checks against the kernel's own figures agree.",
-                  grouped(report.loss.total), agreeing, report.reconcile.size());
+  std::size_t compared = 0;
+  for (const model::ReconcileLine& line : report.reconcile) {
+    agreeing += line.agrees ? 1 : 0;
+    compared += line.comparable ? 1 : 0;
+  }
+  const bool good = report.loss.total == 0 && !report.loss.cut_short && agreeing == compared;
+  std::string text =
+      fmt::format("{} events lost; {} of {} cross-checks against the kernel's own figures agree",
+                  grouped(report.loss.total), agreeing, compared);
+  const std::size_t rest = report.reconcile.size() - compared;
+  text += rest == 0 ? "." : fmt::format("; {} cannot be compared.", rest);
   return "\n" + page.style(good ? Style::Good : Style::Bad, text) + "\n";
 }
 

@@ -300,6 +300,19 @@ std::string tables_text(const Page& page) {
   return page.wrapped(text, 2);
 }
 
+std::string oom_text(const OomKill& kill) {
+  const std::string who = kill.name.empty()
+                              ? std::to_string(kill.pid)
+                              : fmt::format("{} (process {})", printable(kill.name), kill.pid);
+  const std::string weight =
+      kill.weighed_bytes
+          ? fmt::format("it weighed {} in memory, swap and page tables, with oom_score_adj {}",
+                        human_bytes(*kill.weighed_bytes), kill.score_adj.value_or(0))
+          : "what it weighed is not known: another process asked for the memory, and this kernel "
+            "names the victim alone";
+  return fmt::format("{} the OOM killer picked {}: {}; {}.", at(kill.ts), who, kill.why, weight);
+}
+
 std::string waits_text(const Page& page) {
   if (!page.report.waits) return not_known(page, "waits and reclaim", "waits");
   const Waits& waits = *page.report.waits;
@@ -319,21 +332,33 @@ std::string waits_text(const Page& page) {
                         grouped(waits.swap_outs));
   }
   if (waits.oom_kills) {
-    text += fmt::format(" The OOM killer struck {} times.", grouped(waits.oom_kills));
+    text += fmt::format(" The OOM killer struck {}.", counted(waits.oom_kills, "time"));
   }
   if (waits.thp_collapses) {
     text += fmt::format(" khugepaged made {} huge pages.", grouped(waits.thp_collapses));
   }
   if (waits.migrated_pages)
     text += fmt::format(" {} pages migrated.", grouped(waits.migrated_pages));
-  return page.wrapped(text, 2);
+  std::string out = page.wrapped(text, 2);
+  for (const OomKill& kill : waits.oom_victims) out += page.wrapped(oom_text(kill), 2);
+  return out;
+}
+
+std::string pressure_text(const Page& page) {
+  if (!page.report.pressure) return not_known(page, "waiting for memory (PSI)", "pressure");
+  const MemoryStalls& pressure = *page.report.pressure;
+  return page.wrapped(
+      fmt::format("Waiting for memory (PSI, the whole host): some tasks for {}, all that could run "
+                  "for {} of the recording.",
+                  human_duration(pressure.some_ns), human_duration(pressure.full_ns)),
+      2);
 }
 
 }  // namespace
 
 std::string kernel_section(const Page& page) {
   return page.heading("Inside the kernel") + allocs_text(page) + flushes_text(page) +
-         tables_text(page) + waits_text(page);
+         tables_text(page) + waits_text(page) + pressure_text(page);
 }
 
 std::string threads_section(const Page& page) {
@@ -376,7 +401,8 @@ std::string trust_section(const Page& page) {
       const auto size = static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0));
       return line.unit == "bytes" ? human_bytes(size) : grouped(size);
     };
-    checks.add({line.agrees ? "ok" : "NO", line.what, figure(line.recorded), figure(line.kernel),
+    const std::string verdict = line.agrees ? "ok" : line.comparable ? "NO" : "?";
+    checks.add({verdict, line.what, figure(line.recorded), figure(line.kernel),
                 line.tolerance ? figure(line.tolerance) : "nothing"});
   }
   if (!checks.empty()) out += checks.render(page.width, page.style);

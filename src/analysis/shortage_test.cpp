@@ -1,0 +1,217 @@
+// What the kernel takes behind a process's back, through analyse().
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "analysis/analyse.h"
+#include "analysis/invariants.h"
+#include "event/memory_trace.h"
+
+namespace ft::analysis {
+namespace {
+
+using report::model::ReconcileLine;
+using ::testing::HasSubstr;
+
+constexpr event::Pid kPid = 10;
+constexpr std::uint64_t kAt = 0x7f0000000000;
+constexpr std::uint64_t kPages = 4096;  // 16 MiB, far beyond every tolerance
+
+// A process that writes kPages once, of which the kernel's account at the end is given.
+class ShortageTest : public testing::Test {
+ protected:
+  ShortageTest() {
+    trace_.on_meta("backend", "bpf");
+    trace_.on_meta("host.kernel", "6.12.0");
+    trace_.on_process({.pid = kPid, .exec_ts = 0, .end_ts = 1'000'000, .executable = "/bin/eater"});
+    trace_.on_thread({.tid = kPid, .pid = kPid, .end_ts = 1'000'000, .name = "eater"});
+    event::Syscall call;
+    call.ts = 1000;
+    call.dur = 2000;
+    call.tid = call.pid = kPid;
+    call.number = event::SyscallNumber::Mmap;
+    call.args = {
+        kAt, kPages * kPageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~0ULL, 0};
+    call.ret = static_cast<std::int64_t>(kAt);
+    trace_.on_syscall(call);
+    for (std::uint64_t page = 0; page < kPages; ++page) {
+      event::Fault fault;
+      fault.ts = 10'000 + static_cast<Nanoseconds>(page);
+      fault.dur = 1;
+      fault.tid = kPid;
+      fault.addr = kAt + page * kPageSize;
+      fault.error_code = event::kFaultUser | event::kFaultWrite;
+      fault.has_page = true;
+      trace_.on_faults({&fault, 1});
+    }
+  }
+
+  void snapshot(event::Pid pid, const char* moment, const char* source, std::string text) {
+    trace_.on_snapshot({.ts = moment == std::string_view("start") ? 0 : 900'000,
+                        .pid = pid,
+                        .moment = moment,
+                        .source = source,
+                        .text = std::move(text)});
+  }
+  // Pages in memory and in swap at the end, and the most that were in memory at once.
+  void ended_with(std::uint64_t resident, std::uint64_t swapped, std::uint64_t most) {
+    const std::uint64_t kib = kPageSize / kKiB;
+    snapshot(kPid, "end", "status",
+             fmt::format("Name:\teater\nVmHWM:\t{} kB\nVmRSS:\t{} kB\nRssAnon:\t{} kB\nRssFile:\t0 "
+                         "kB\nRssShmem:\t0 kB\nVmSwap:\t{} kB\nThreads:\t1\n",
+                         most * kib, resident * kib, resident * kib, swapped * kib));
+    snapshot(
+        kPid, "end", "smaps",
+        fmt::format("{:x}-{:x} rw-p 00000000 00:00 0 \nSize: {} kB\nRss: {} kB\nPrivate_Dirty: "
+                    "{} kB\nAnonymous: {} kB\nSwap: {} kB\n",
+                    kAt, kAt + kPages * kPageSize, kPages * kib, resident * kib, resident * kib,
+                    resident * kib, swapped * kib));
+  }
+  void vmstat(const std::string& before, const std::string& after) {
+    snapshot(0, "start", "vmstat", before);
+    snapshot(0, "end", "vmstat", after);
+  }
+  void mm_event(event::MmEvent event) { trace_.on_mm_event(event); }
+
+  report::model::Report report() {
+    auto analysed = analyse(trace_);
+    EXPECT_TRUE(analysed.has_value());
+    EXPECT_EQ(report::model::check(*analysed), std::vector<std::string>{});
+    return std::move(*analysed);
+  }
+  static ReconcileLine line(const report::model::Report& report, std::string_view begin) {
+    for (const ReconcileLine& line : report.reconcile) {
+      if (line.what.starts_with(begin)) return line;
+    }
+    ADD_FAILURE() << begin;
+    return {};
+  }
+  static std::uint64_t complaints(const report::model::Report& report) {
+    CheckResult result;
+    check_report(report, {}, result);
+    return result.counts[static_cast<std::size_t>(Rule::DoesNotReconcile)];
+  }
+
+  event::MemoryTrace trace_;
+};
+
+TEST_F(ShortageTest, WithoutSwappingAMissingPageIsAnError) {
+  ended_with(kPages / 2, 0, kPages / 2);
+  vmstat("pswpout 7\npswpin 7\n", "pswpout 7\npswpin 7\n");
+  const report::model::Report made = report();
+  EXPECT_FALSE(line(made, "anonymous bytes").agrees);
+  EXPECT_TRUE(line(made, "anonymous bytes").comparable);
+  EXPECT_GE(complaints(made), 1U);
+}
+
+TEST_F(ShortageTest, SwappedPagesWereTouchedButThePeakCannotBeKnown) {
+  ended_with(kPages / 4, kPages * 3 / 4, kPages * 3 / 4);
+  vmstat("pswpout 0\npswpin 0\n", "pswpout 9000\npswpin 5928\n");
+  const report::model::Report made = report();
+  EXPECT_TRUE(line(made, "anonymous bytes").agrees);
+  const ReconcileLine peak = line(made, "peak of resident");
+  EXPECT_FALSE(peak.agrees);
+  EXPECT_FALSE(peak.comparable);
+  EXPECT_THAT(peak.note, HasSubstr("12.0 MiB of it in swap at the end"));
+  EXPECT_THAT(peak.note, HasSubstr("swapped 9,000 pages out and 5,928 pages in"));
+  EXPECT_EQ(complaints(made), 0U);
+  // The whole's peak is the kernel's, and nobody claims to know whose it was.
+  EXPECT_EQ(made.memory.resident_peak_bytes, kPages * 3 / 4 * kPageSize);
+  for (const auto& row : made.subsystems) EXPECT_FALSE(row.resident_peak_bytes) << row.name;
+  EXPECT_THAT(report::model::why_missing(made, "subsystems.resident_peak"), HasSubstr("in swap"));
+}
+
+TEST_F(ShortageTest, APeakThatAgreesIsKeptThoughTheHostSwapped) {
+  ended_with(kPages, 0, kPages);
+  vmstat("pswpout 0\n", "pswpout 100000\n");
+  const report::model::Report made = report();
+  EXPECT_TRUE(line(made, "peak of resident").agrees);
+  EXPECT_TRUE(line(made, "peak of resident").comparable);
+  EXPECT_EQ(made.memory.resident_peak_bytes, kPages * kPageSize);
+}
+
+// Linux 6.12 maps the zeros of a split huge page to the zero page: neither present nor swapped.
+TEST_F(ShortageTest, ZerosOfSplitHugePagesExcuseWhatIsMissing) {
+  ended_with(kPages / 2, 0, kPages);
+  vmstat("thp_split_page 1\nthp_underused_split_page 0\n",
+         "thp_split_page 5\nthp_underused_split_page 0\n");
+  const ReconcileLine anonymous = line(report(), "anonymous bytes");
+  EXPECT_FALSE(anonymous.agrees);
+  EXPECT_FALSE(anonymous.comparable);
+  EXPECT_THAT(anonymous.note, HasSubstr("split 4 huge pages"));
+}
+
+TEST_F(ShortageTest, ZerosOfSplitHugePagesExcuseNoMoreThanWasSplit) {
+  ended_with(kPages / 2, 0, kPages);
+  vmstat("thp_split_page 1\nthp_underused_split_page 0\n",
+         "thp_split_page 3\nthp_underused_split_page 0\n");
+  EXPECT_TRUE(line(report(), "anonymous bytes").comparable);
+}
+
+TEST_F(ShortageTest, KernelsThatKeepTheZerosAreNotExcused) {
+  ended_with(kPages / 2, 0, kPages);
+  vmstat("thp_split_page 1\n", "thp_split_page 9\n");
+  EXPECT_TRUE(line(report(), "anonymous bytes").comparable);
+}
+
+// More in memory than was ever touched is wrong, whatever was swapped.
+TEST_F(ShortageTest, MoreThanWasTouchedIsNeverExcused) {
+  ended_with(kPages, kPages, kPages);
+  vmstat("pswpout 0\nthp_split_page 0\nthp_underused_split_page 0\n",
+         "pswpout 9000\nthp_split_page 900\nthp_underused_split_page 0\n");
+  const ReconcileLine anonymous = line(report(), "anonymous bytes");
+  EXPECT_FALSE(anonymous.agrees);
+  EXPECT_TRUE(anonymous.comparable);
+}
+
+TEST_F(ShortageTest, TheOomKillersChoiceIsTold) {
+  mm_event(
+      {.ts = 700, .dur = 100, .value = 3, .tid = kPid, .kind = event::MmEventKind::DirectReclaim});
+  mm_event({.ts = 900, .dur = 50, .tid = kPid, .kind = event::MmEventKind::MemcgReclaim});
+  mm_event({.ts = 1000,
+            .value = 5000,
+            .detail = static_cast<std::uint32_t>(-17),
+            .tid = kPid,
+            .kind = event::MmEventKind::OomVictim});
+  mm_event({.ts = 1100, .dur = 50, .tid = kPid, .kind = event::MmEventKind::DirectReclaim});
+  const report::model::Report made = report();
+  ASSERT_TRUE(made.waits);
+  ASSERT_EQ(made.waits->oom_victims.size(), 1U);
+  const report::model::OomKill& kill = made.waits->oom_victims[0];
+  EXPECT_EQ(kill.pid, kPid);
+  EXPECT_EQ(kill.name, "/bin/eater");
+  EXPECT_THAT(kill.why, HasSubstr("memory cgroup"));
+  EXPECT_EQ(kill.weighed_bytes, 5000 * kPageSize);
+  EXPECT_EQ(kill.score_adj, -17);
+}
+
+TEST_F(ShortageTest, AKillOutOfTheBlueIsNotExplained) {
+  mm_event({.ts = 1000, .tid = 999, .kind = event::MmEventKind::OomVictim});
+  const report::model::Report made = report();
+  ASSERT_EQ(made.waits->oom_victims.size(), 1U);
+  EXPECT_EQ(made.waits->oom_victims[0].pid, 999);
+  EXPECT_THAT(made.waits->oom_victims[0].why, HasSubstr("not known"));
+  EXPECT_FALSE(made.waits->oom_victims[0].weighed_bytes);
+}
+
+TEST_F(ShortageTest, PressureIsWhatGrewBetweenTheSnapshots) {
+  EXPECT_FALSE(report().pressure);
+  EXPECT_THAT(report::model::why_missing(report(), "pressure"), HasSubstr("/proc/pressure"));
+  snapshot(0, "start", "pressure/memory",
+           "some avg10=0.00 avg60=0.00 avg300=0.00 total=100\n"
+           "full avg10=0.00 avg60=0.00 avg300=0.00 total=40\n");
+  snapshot(0, "end", "pressure/memory",
+           "some avg10=1.00 avg60=0.00 avg300=0.00 total=350\n"
+           "full avg10=1.00 avg60=0.00 avg300=0.00 total=140\n");
+  const report::model::Report made = report();
+  ASSERT_TRUE(made.pressure);
+  EXPECT_EQ(made.pressure->some_ns, 250'000);
+  EXPECT_EQ(made.pressure->full_ns, 100'000);
+}
+
+}  // namespace
+}  // namespace ft::analysis
