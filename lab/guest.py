@@ -39,6 +39,7 @@ class Machine:
     disk: int = 0  # an ext4 disk, mounted on /mnt/disk
     swap: int = 0  # a raw disk for the script to swap on, /dev/vdb behind the first
     cgroup: int = 2
+    one_thread: bool = False  # emulate the processors in turn: slower, but in step
 
 
 class End(enum.Enum):
@@ -128,7 +129,8 @@ def qemu_command(kernel, machine, initrd, job, console):
              # A host that is busy while the guest tests its timer looks like a broken one.
              "no_timer_check", f"lab.cgroup={machine.cgroup}", f"lab.repo={LAB.parent}",
              machine.command_line]
-    return (["qemu-system-x86_64", "-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "max",
+    threads = "single" if machine.one_thread else "multi"
+    return (["qemu-system-x86_64", "-machine", "pc", "-accel", f"tcg,thread={threads}", "-cpu", "max",
              "-nodefaults", "-display", "none", "-no-reboot", "-serial", f"file:{console}",
              "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
              "-device", "virtio-rng-pci"] +
@@ -153,7 +155,7 @@ def boot(kernel, machine, environment, folder, timeout):
         "".join(f"export {key}={shlex.quote(str(value))}\n" for key, value in settings.items()))
     command = qemu_command(kernel, machine, initrd, job, console)
     (folder / "command").write_text(shlex.join(command) + "\n")
-    with (folder / "qemu.log").open("w") as log, one_at_a_time(folder.parent), \
+    with (folder / "qemu.log").open("w") as log, one_at_a_time(folder.parent.parent), \
             subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as guest:
         began = time.monotonic()
         try:

@@ -28,6 +28,8 @@ MODULES = (
     "lz4_compress lz4hc_compress zsmalloc zram"
 ).split()
 
+FETCH_SECONDS = 120  # 110 MB at most; a network that drops packets would hold us for ever
+
 XZ_MAGIC = b"\xfd7zXZ\x00"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 ELF_MAGIC = b"\x7fELF"
@@ -99,7 +101,11 @@ def offsets(data, magic):
 
 
 def run(command, **options):
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False,
+                              timeout=FETCH_SECONDS, **options)
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"{command[0]} {command[1]}: no end after {FETCH_SECONDS} s") from error
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise Unavailable(f"{command[0]} {command[1]}: {said[-1] if said else done.returncode}")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Usage: lab.py [--all] [--list] [--build DIR] [NAME[@KERNEL]...]     (through ./dev lab)
+"""Usage: lab.py [--all] [--ci] [--list] [--build DIR] [NAME[@KERNEL]...]     (through ./dev lab)
 
 Boots stock Debian kernels in QEMU, without hardware support, runs firsttouch and real JVMs in them,
 and judges on the host what they left in build/lab/results/. Without names, a few boots;
@@ -8,10 +8,12 @@ reason. Exit status: 0, or 1 if anything failed.
 """
 
 import argparse
+import dataclasses
 import pathlib
 import signal
 import subprocess
 import sys
+import time
 import traceback
 
 LAB = pathlib.Path(__file__).resolve().parent
@@ -28,14 +30,18 @@ from scenarios.boots import BOOTS
 
 WORK = ROOT / "build/lab"
 
+CI_SECONDS = 300
+CI_LEAST_SECONDS = 60  # in less no boot comes to its end
+
 
 def say(text):
     print(text, flush=True)
 
 
 class Lab:
-    def __init__(self, build, overrides, again):
+    def __init__(self, build, overrides, again, deadline=None):
         self.build = build
+        self.deadline = deadline  # of time.monotonic(), for all boots together
         self.again = again  # judge what an earlier run left
         self.overrides = overrides  # settings of the parts, for looking closer at one
         self.kernels = {}
@@ -81,7 +87,10 @@ class Lab:
 
     def run(self, boot, kernel_name):
         """Boots once and judges each part. Returns a list of table.Row."""
+        left = None if self.deadline is None else self.deadline - time.monotonic()
         try:
+            if left is not None and left < CI_LEAST_SECONDS:
+                raise kernels.Unavailable(f"no time left of the {CI_SECONDS} s for all")
             guest.need_tools()
             environment = self.programs()
             kernel = self.kernel(kernel_name)
@@ -91,16 +100,20 @@ class Lab:
         parts = " ".join(f"{part.name}={part.script}" for part in boot.parts)
         settings = {key: value for part in boot.parts for key, value in part.settings.items()}
         settings.update(self.overrides)
-        folder = WORK / "results" / f"{boot.name}@{kernel_name}"
+        folder = WORK / ("ci" if self.deadline else "results") / f"{boot.name}@{kernel_name}"
         if self.again and (folder / "ended").exists():
             outcome = guest.outcome_of(folder)
         else:
-            outcome = guest.boot(kernel, boot.machine,
+            outcome = guest.boot(kernel, self.machine(boot),
                                  {"LAB_PARTS": parts, **environment, **settings}, folder,
-                                 boot.timeout)
+                                 boot.timeout if left is None else min(boot.timeout, left))
         say(f"  {boot.name}@{kernel_name} ({kernel.release}): {outcome.end.value}"
             f"{': ' + outcome.detail if outcome.detail else ''}, {outcome.seconds:.0f} s")
         return [self.judge(boot, part, kernel, outcome) for part in boot.parts]
+
+    def machine(self, boot):
+        """In a CI nothing may fail by chance: see Machine.one_thread."""
+        return dataclasses.replace(boot.machine, one_thread=True) if self.deadline else boot.machine
 
     def judge(self, boot, part, kernel, outcome):
         checks = Checks()
@@ -145,6 +158,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME[@KERNEL]")
     parser.add_argument("--all", action="store_true", help="every boot, and the table in docs/")
+    parser.add_argument("--ci", action="store_true",
+                        help="one boot of each kernel, within five minutes, into a folder of its own")
     parser.add_argument("--list", action="store_true", help="say what there is")
     parser.add_argument("--table", action="store_true", help="write the table from what has run")
     parser.add_argument("--set", action="append", default=[], metavar="LAB_KEY=VALUE",
@@ -159,6 +174,8 @@ def main():
             quick = ", without a name" if boot.quick else ""
             say(f"{boot.name:16} {boot.shows} ({', '.join(boot.kernels)}{quick})")
         return 0
+    if options.ci and (options.all or options.names or options.table):
+        parser.error("--ci goes with no other choice of what to boot")
     try:
         pairs = chosen(options.names, options.all)
     except ValueError as error:
@@ -167,11 +184,12 @@ def main():
     # Ended by a signal, the guest has to be ended too.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     lab = Lab(options.build.resolve(), dict(setting.split("=", 1) for setting in options.set),
-              options.again)
+              options.again, time.monotonic() + CI_SECONDS if options.ci else None)
     rows = []
     for boot, kernel in pairs if not (options.table and not options.names) else []:
         rows += lab.run(boot, kernel)
-        table.remember(WORK / "results", rows)
+        if not options.ci:
+            table.remember(WORK / "results", rows)
     if options.all or options.table:
         table.write(ROOT / "docs/lab.md", BOOTS, table.remembered(WORK / "results"))
     for row in rows:

@@ -46,18 +46,26 @@ if [ "$(cat /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages)" -gt 0 ];
 fi
 
 if [ -d $thp ]; then
-  setup_thp always
-  free=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+  # Nothing is to put together again what the helper took apart.
+  echo 0 >/proc/sys/vm/compact_unevictable_allowed
+  echo 0 >/proc/sys/vm/compaction_proactiveness
   mkfifo /tmp/fragment
   exec 8<>/tmp/fragment
-  python3 "$LAB/guest/fragment.py" $((free * 85 / 102400)) </tmp/fragment >/tmp/fragment.out 8>&- &
+  python3 "$LAB/guest/fragment.py" </tmp/fragment >/tmp/fragment.out 8>&- &
   tries=0
   until grep -q ready /tmp/fragment.out || [ $tries -gt 900 ]; do
     sleep 0.2
     tries=$((tries + 1))
   done
+  keep /tmp/fragment.out fragmented.held
+  # The last whole blocks, which the kernel keeps as its reserve, go to the pool.
+  echo 256 >/proc/sys/vm/nr_hugepages
   keep /proc/buddyinfo fragmented.buddyinfo
+  setup_thp never
+  recorded fragmented-never -XX:+UseG1GC
+  setup_thp always
   recorded fragmented -XX:+UseG1GC
+  echo 0 >/proc/sys/vm/nr_hugepages
   exec 8>&-
 fi
 exit 0

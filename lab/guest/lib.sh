@@ -35,7 +35,8 @@ host_facts() {
 setup_thp() { echo "$1" >/sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null; }
 
 # with_jvm NAME SECONDS COMMAND...: starts a JVM that runs Pause, waits until it is ready, looks at it,
-# and lets it end. PREFIX (numactl ...) stands before the JVM.
+# and lets it end. PREFIX (numactl ...) stands before the JVM; where it starts it as a child of its
+# own, CHILD=yes.
 with_jvm() {
   _jvm=$1
   shift
@@ -58,13 +59,15 @@ with_jvm() {
     sleep 0.2
   done
   keep_counters "$_jvm.after"
+  _parent=$_pid
+  [ -z "${CHILD:-}" ] || _pid=$(cut -d' ' -f1 "/proc/$_pid/task/$_pid/children")
   evidence "$_jvm.map" "$FT" map -p "$_pid" --format json
   keep "/proc/$_pid/numa_maps" "$_jvm.numa_maps"
   keep "/proc/$_pid/smaps" "$_jvm.smaps"
   keep "/proc/$_pid/status" "$_jvm.status"
   exec 9>&-
   kill "$_pid" 2>/dev/null
-  wait "$_pid" 2>/dev/null
+  wait "$_parent" 2>/dev/null
   say "$_jvm: ended with $?"
 }
 

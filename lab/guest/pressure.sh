@@ -28,6 +28,7 @@ recorded() {
   _recorded=$1
   shift
   keep /proc/vmstat "$_recorded.before"
+  keep /proc/pressure/memory "$_recorded.psi.before"
   evidence "$_recorded" "$@"
   keep /proc/vmstat "$_recorded.after"
   keep /proc/pressure/memory "$_recorded.psi"

@@ -1,7 +1,8 @@
 """The boots, in the order they run and stand in the table."""
 
 from guest import Machine
-from scenarios import ALL_KERNELS, Boot, Part, differential, huge_pages, numa, pressure, recorder
+from scenarios import (ALL_KERNELS, Boot, Part, attribution, differential, huge_pages, latency, numa,
+                       pressure, recorder)
 
 TWO_NODES = Machine(nodes=(640, 640), distances=((0, 1, 21),), disk=256)
 FOUR_NODES = Machine(nodes=(384, 384, 384, 384), cpus=4,
@@ -71,4 +72,12 @@ BOOTS = (
     Boot("huge-pages", "pools, transparent pages of all settings, fragmented memory",
          (Part("huge-pages", "huge_pages.sh", huge_pages.judge),),
          Machine(memory=2560, command_line="hugepagesz=1G hugepages=1"), ALL_KERNELS, timeout=1800),
+    Boot("attribution", "whose memory, where counting is hard: swap, nodes, large pages, cgroup, "
+         "PID namespace",
+         (Part("attribution", "attribution.sh", attribution.judge, {"LAB_SWAP_DISK": "/dev/vda"}),),
+         Machine(nodes=(640, 640), distances=((0, 1, 21),), swap=512), timeout=1800),
+    Boot("latency", "the interval of a fault against a kprobe's",
+         # One processor: QEMU's emulation may trip over code that another one is changing.
+         (Part("latency", "latency.sh", latency.judge),), Machine(cpus=1), ALL_KERNELS,
+         timeout=900),
 )

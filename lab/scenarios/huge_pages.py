@@ -62,8 +62,8 @@ def judge_transparent(evidence, checks):
         predict(evidence, checks, "mthp", ["--set", "thp=madvise", "--set", "thp.64kB=always"], 4)
 
 
-def predict(evidence, checks, name, change, order=9):
-    answer = evidence.ask("replay", evidence.path("never.ft"), *change)
+def predict(evidence, checks, name, change, order=9, base="never"):
+    answer = evidence.ask("replay", evidence.path(f"{base}.ft"), *change)
     figures = answer["figures"]
     found = figures.get(f"order_{order}")
     if not checks.that(f"{name}: blocks of order {order} are predicted", found, sorted(figures)):
@@ -96,9 +96,11 @@ def judge_pool(evidence, checks, name, page, least):
 
 def judge_fragmented(evidence, checks):
     sound(evidence, checks, "fragmented")
+    sound(evidence, checks, "fragmented-never")
     change = evidence.change("fragmented.before", "fragmented.after")
     recorded = blocks(evidence, "fragmented", 9)
-    checks.that("fragmented: huge pages were refused", change["thp_fault_fallback"] > 0, change)
+    checks.that("fragmented: huge pages were refused", change["thp_fault_fallback"] > 0,
+                f"{change['thp_fault_fallback']} refused, {evidence.text('fragmented.held').strip()}")
     checks.that("fragmented: no more are recorded than were had",
                 recorded <= change["thp_fault_alloc"], f"{recorded}, {change['thp_fault_alloc']}")
     small = blocks(evidence, "fragmented", 0)
@@ -106,3 +108,5 @@ def judge_fragmented(evidence, checks):
     checks.that("fragmented: small pages took their place", small > whole,
                 f"{small} of order 0, {whole} unfragmented")
     checks.figure(f"fragmented: {recorded} huge faults, {change['thp_fault_fallback']} refused")
+    # From a start in the same memory without huge pages, with the free lists as they were then.
+    predict(evidence, checks, "fragmented", ["--set", "thp=always"], base="fragmented-never")

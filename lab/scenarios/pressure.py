@@ -25,6 +25,53 @@ def grown(evidence, name, counter):
     return evidence.change(f"{name}.before", f"{name}.after").get(counter, 0)
 
 
+def stalled(text):
+    """"some" and "full" of a file of pressure, in ns since boot."""
+    return {word: int(total) * 1000
+            for word, total in re.findall(r"^(some|full) .*total=(\d+)$", text, re.MULTILINE)}
+
+
+def check_stalls(evidence, checks, name, report):
+    """The report's waiting for memory lies between nothing and what the host counted around it."""
+    before, after = (stalled(evidence.text(f"{name}.{end}")) for end in ("psi.before", "psi"))
+    shown = report["pressure"]
+    if not checks.that(f"{name}: the report shows how long tasks waited for memory", shown,
+                       report["missing"]):
+        return
+    for word in ("some", "full"):
+        most = after[word] - before[word]
+        checks.that(f"{name}: '{word}' is what the kernel counted meanwhile",
+                    0 < shown[f"{word}_ns"] <= most, f"{shown[f'{word}_ns']} of {most}")
+    _, text, _ = evidence.run("report", evidence.path(f"{name}.ft"))
+    checks.that(f"{name}: the page says so too", "Waiting for memory (PSI" in text)
+
+
+KILL = re.compile(r"Killed process (\d+) \((\S+)\) .*anon-rss:(\d+)kB, file-rss:(\d+)kB, "
+                  r"shmem-rss:(\d+)kB, .*pgtables:(\d+)kB oom_score_adj:(-?\d+)")
+
+
+def check_kill(evidence, checks, name, why):
+    """Whom the OOM killer picked, why and by what weight: the report against the kernel's log."""
+    victims = evidence.ask("report", evidence.path(f"{name}.ft"))["waits"]["oom_victims"]
+    if not checks.equal(f"{name}: the report names one victim", len(victims), 1):
+        return
+    victim = victims[0]
+    log = evidence.text("oom.dmesg")
+    kill = next((line for line in KILL.findall(log) if int(line[0]) == victim["pid"]), None)
+    if not checks.that(f"{name}: the one of the kernel's log", kill, f"{victim}; {log[-300:]}"):
+        return
+    checks.that(f"{name}: by its name", victim["name"].endswith(kill[1]), victim)
+    checks.that(f"{name}: and says what was short", why in victim["why"], victim["why"])
+    if victim["weighed_bytes"] is None:
+        checks.skip(f"{name}: what the victim weighed: another process asked for the memory")
+        return
+    # The log is written when the victim is dying already, and counts swap apart.
+    weight = sum(int(size) for size in kill[2:6]) * 1024
+    checks.near(f"{name}: its weight is that of the kernel's log", victim["weighed_bytes"], weight,
+                0.05, 4 << 20)
+    checks.equal(f"{name}: with its oom_score_adj", victim["oom_score_adj"], int(kill[6]))
+
+
 def judge_edge(evidence, checks):
     plain = evidence.path("plain.ft")
     cases = []
@@ -46,6 +93,7 @@ def judge_edge(evidence, checks):
     checks.equal("a start under half of it is killed", evidence.status("killed"), KILLED)
     seen = events(evidence, "killed.ft")
     checks.that("the OOM kill is in the recording", any("oom" in kind for kind in seen), seen)
+    check_kill(evidence, checks, "killed", "memory cgroup")
     checks.that("so is the group's reclaim before it", any("memcg" in kind for kind in seen), seen)
     killed = evidence.text("oom.dmesg")
     checks.that("the kernel killed java", "java" in killed, killed[-300:])
@@ -58,6 +106,7 @@ def judge_swap(evidence, checks):
             continue
         checks.equal(f"{name}: the start comes through", evidence.status(name), 0)
         report = check_counts(evidence, checks, name)
+        check_stalls(evidence, checks, name, report)
         seen = events(evidence, f"{name}.ft")
         reclaims = next((n for kind, (n, _) in seen.items() if "memcg" in kind), 0)
         checks.that(f"{name}: reclaim of its group is recorded", reclaims > 0, seen)
@@ -84,7 +133,7 @@ def judge_swap(evidence, checks):
 
 def judge_node(evidence, checks):
     checks.equal("the start comes through", evidence.status("small-node"), 0)
-    check_counts(evidence, checks, "small-node")
+    check_stalls(evidence, checks, "small-node", check_counts(evidence, checks, "small-node"))
     seen = events(evidence, "small-node.ft")
     direct = grown(evidence, "small-node", "allocstall_normal") + \
         grown(evidence, "small-node", "allocstall_movable") + \
@@ -107,3 +156,5 @@ def judge_global(evidence, checks):
                 killed[-300:])
     report = evidence.ask("report", evidence.path("global.ft"))
     checks.equal("nothing lost", report["loss"]["total"], 0)
+    check_stalls(evidence, checks, "global", report)
+    check_kill(evidence, checks, "global", "host")

@@ -16,7 +16,7 @@ import lab
 import table
 from checks import Checks
 from guest import End, Machine
-from scenarios import boots, recorder
+from scenarios import boots, latency, pressure, recorder
 
 
 class Kernels(unittest.TestCase):
@@ -155,6 +155,57 @@ class Tables(unittest.TestCase):
             table.remember(folder, [self.row("FAIL")])
             table.remember(folder, [self.row("pass")])
             self.assertEqual([row.state for row in table.remembered(folder)], ["pass"])
+
+
+class Latency(unittest.TestCase):
+    TRACE = ("# tracer: nop\n"
+             "         python3-77      [000] d....    12.000010: ft_in: (handle_mm_fault+0x0/0x2a0) address=0x7f00\n"
+             "    Thread-1 (a)-78      [001] d....    12.000011: ft_in: (handle_mm_fault+0x0/0x2a0) address=0x1\n"
+             "         python3-77      [000] d....    12.000014: ft_out: (do_user_addr_fault+0x1/0x2 <- handle_mm_fault)\n"
+             "         python3-77      [000] d....    12.000020: ft_out: (do_user_addr_fault+0x1/0x2 <- handle_mm_fault)\n"
+             "    Thread-1 (a)-78      [001] d....    12.000019: ft_out: (do_user_addr_fault+0x1/0x2 <- handle_mm_fault)\n")
+
+    def test_pairs_by_thread(self):
+        self.assertEqual(latency.kprobes_in(self.TRACE),
+                         {77: [(12000010000, 12000014000)], 78: [(12000011000, 12000019000)]})
+
+    def test_a_call_belongs_to_the_fault_it_began_in(self):
+        kprobes = latency.kprobes_in(self.TRACE)
+        self.assertEqual(latency.matched([(77, 12000009500, 12000013500), (77, 12000030000, 12000031000),
+                                          (99, 12000009500, 12000013500)], kprobes),
+                         [((12000009500, 12000013500), (12000010000, 12000014000))])
+
+
+class Pressure(unittest.TestCase):
+    def test_stalls(self):
+        self.assertEqual(pressure.stalled("some avg10=2.43 avg60=0.50 avg300=0.10 total=330641\n"
+                                          "full avg10=2.10 avg60=0.44 avg300=0.09 total=310855\n"),
+                         {"some": 330641000, "full": 310855000})
+
+    def test_the_kernels_line_about_a_kill(self):
+        line = ("[   29.2] Memory cgroup out of memory: Killed process 363 (java) total-vm:564484kB, "
+                "anon-rss:65068kB, file-rss:12272kB, shmem-rss:0kB, UID:0 pgtables:252kB oom_score_adj:-9\n")
+        self.assertEqual(pressure.KILL.findall(line),
+                         [("363", "java", "65068", "12272", "0", "252", "-9")])
+
+
+class Ci(unittest.TestCase):
+    def test_without_time_a_boot_is_skipped(self):
+        made = lab.Lab(pathlib.Path("/nowhere"), {}, False, deadline=lab.time.monotonic() + 5)
+        boot = next(boot for boot in boots.BOOTS if boot.quick)
+        rows = made.run(boot, "6.12")
+        self.assertEqual({row.state for row in rows}, {"skip"})
+        self.assertIn("no time left", rows[0].why)
+
+    def test_what_is_not_built_is_skipped_with_the_reason(self):
+        made = lab.Lab(pathlib.Path("/nowhere"), {}, False, deadline=lab.time.monotonic() + 300)
+        rows = made.run(next(boot for boot in boots.BOOTS if boot.quick), "6.12")
+        self.assertEqual({row.state for row in rows}, {"skip"})
+
+    def test_processors_are_emulated_in_turn(self):
+        boot = next(boot for boot in boots.BOOTS if boot.quick)
+        self.assertTrue(lab.Lab(pathlib.Path("/"), {}, False, deadline=1.0).machine(boot).one_thread)
+        self.assertFalse(lab.Lab(pathlib.Path("/"), {}, False).machine(boot).one_thread)
 
 
 if __name__ == "__main__":
