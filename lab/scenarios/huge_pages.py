@@ -1,6 +1,7 @@
 """Are huge pages counted as what they are, foreseen, and not missed where RSS misses them?"""
 
-HUGE = 2 << 20
+MIB = 1 << 20
+HUGE = 2 * MIB
 
 
 def judge(evidence, checks):
@@ -108,5 +109,13 @@ def judge_fragmented(evidence, checks):
     checks.that("fragmented: small pages took their place", small > whole,
                 f"{small} of order 0, {whole} unfragmented")
     checks.figure(f"fragmented: {recorded} huge faults, {change['thp_fault_fallback']} refused")
-    # From a start in the same memory without huge pages, with the free lists as they were then.
-    predict(evidence, checks, "fragmented", ["--set", "thp=always"], base="fragmented-never")
+    # From a start in the same memory without huge pages, with the free lists as they were then. The
+    # key about memory has the answer take frames from there.
+    memory = ["--set", "thp=always", "--set", "thp.defrag=never"]
+    predict(evidence, checks, "fragmented", memory, base="fragmented-never")
+    figures = evidence.ask("replay", evidence.path("fragmented-never.ft"), *memory)["figures"]
+    refused = figures["blocks_refused"]["predicted"]
+    heap = 64 * MIB // HUGE
+    # The kernel counts those of other processes too.
+    checks.within("fragmented: every huge page of the heap is foreseen to be refused", refused,
+                  heap - 2, change["thp_fault_fallback"])
