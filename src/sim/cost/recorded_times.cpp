@@ -1,7 +1,7 @@
 #include "sim/cost/recorded_times.h"
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -24,8 +24,9 @@ double limit_for(double usual_ns) {
   return std::max(kTimesAsLong * usual_ns, usual_ns + kLonger);
 }
 
-bool is_flush(Cost cost) {
-  return cost == Cost::FlushLocal || cost == Cost::FlushLocalPage || cost == Cost::FlushRemote;
+// What no recording can tell from the flush it belongs to.
+bool is_part_of_flush(Cost cost) {
+  return cost == Cost::FlushLocalPage || cost == Cost::FlushRemote;
 }
 
 // REQUIRES: `sorted` is not empty.
@@ -34,11 +35,17 @@ Nanoseconds quantile(std::span<const Nanoseconds> sorted, double share) {
   return sorted[at];
 }
 
-double mean_up_to(std::span<const Nanoseconds> sorted, double limit) {
+struct Mean {
+  double ns = 0;
+  double count = 0;
+};
+
+Mean mean_up_to(std::span<const Nanoseconds> sorted, double limit) {
   const auto end = std::ranges::partition_point(
       sorted, [&](Nanoseconds ns) { return static_cast<double>(ns) <= limit; });
-  const std::size_t count = static_cast<std::size_t>(end - sorted.begin());
-  return count == 0 ? 0 : std::accumulate(sorted.begin(), end, 0.0) / static_cast<double>(count);
+  const auto count = static_cast<double>(end - sorted.begin());
+  if (count == 0) return {};
+  return {.ns = std::accumulate(sorted.begin(), end, 0.0) / count, .count = count};
 }
 
 // The unknowns of the equations: a cost, or what a part does that has no name.
@@ -51,7 +58,7 @@ class Unknowns {
   std::vector<std::pair<std::size_t, double>> terms(PartId part, const Operations& operations) {
     std::vector<std::pair<std::size_t, double>> terms;
     for (std::size_t i = 0; i < profile::kCosts; ++i) {
-      if (operations.counts[i] == 0 || is_flush(static_cast<Cost>(i))) continue;
+      if (operations.counts[i] == 0 || is_part_of_flush(static_cast<Cost>(i))) continue;
       terms.emplace_back(of(static_cast<Cost>(i)), static_cast<double>(operations.counts[i]));
     }
     if (operations.nameless != 0) {
@@ -86,7 +93,7 @@ class Unknowns {
 struct RecordedTimes::Usual {
   std::vector<Nanoseconds> sorted;
   double limit = 0;     // longer: waited
-  double ns = 0;        // mean of the others; 0: there are none
+  Mean work;            // of the others
   double expected = 0;  // by the prices of all groups
 };
 
@@ -111,15 +118,15 @@ std::vector<RecordedTimes::Usual> RecordedTimes::usual_of_groups() const {
     const bool enough = usual.sorted.size() >= kEnoughToJudge;
     const double start = static_cast<double>(quantile(usual.sorted, enough ? 0.25 : 0.5));
     usual.limit = limit_for(start);
-    usual.ns = mean_up_to(usual.sorted, usual.limit);
+    usual.work = mean_up_to(usual.sorted, usual.limit);
   }
-  for (int round = 0; round < 2; ++round) {
+  for (int round = 0; round < 3; ++round) {
     Unknowns unknowns;
     std::vector<Equation> equations(groups_.size());
     for (std::size_t i = 0; i < groups_.size(); ++i) {
       equations[i] = {.terms = unknowns.terms(groups_[i].part, groups_[i].operations),
-                      .value = all[i].ns,
-                      .weight = static_cast<double>(all[i].sorted.size())};
+                      .value = all[i].work.ns,
+                      .weight = all[i].work.count};
     }
     const std::vector<double> x = solve_relative(equations, unknowns.count());
     for (std::size_t i = 0; i < groups_.size(); ++i) {
@@ -127,7 +134,7 @@ std::vector<RecordedTimes::Usual> RecordedTimes::usual_of_groups() const {
       usual.expected = value_at(equations[i], x);
       if (usual.sorted.size() >= kEnoughToJudge) continue;
       usual.limit = limit_for(usual.expected);
-      usual.ns = mean_up_to(usual.sorted, usual.limit);
+      usual.work = mean_up_to(usual.sorted, usual.limit);
     }
   }
   return all;
@@ -140,15 +147,16 @@ PriceList RecordedTimes::prices() const {
   PriceList prices;
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     const Group& group = groups_[i];
-    for (const Cost cost : {Cost::FlushLocal, Cost::FlushLocalPage, Cost::FlushRemote}) {
+    for (const Cost cost : {Cost::FlushLocalPage, Cost::FlushRemote}) {
       if (group.operations.of(cost) != 0) prices.set(cost, {.ns = 0, .spread = 0});
     }
     const bool major = group.part == PartId::major();
-    const double mean = std::accumulate(group.times.begin(), group.times.end(), 0.0) /
-                        static_cast<double>(group.times.size());
+    // Storage is all wait.
+    const Mean mean = major ? mean_up_to(usual[i].sorted, std::numeric_limits<double>::infinity())
+                            : usual[i].work;
     equations.push_back({.terms = unknowns.terms(group.part, group.operations),
-                         .value = major ? mean : usual[i].ns,
-                         .weight = static_cast<double>(group.times.size())});
+                         .value = mean.ns,
+                         .weight = mean.count});
   }
   unknowns.price(solve_relative(equations, unknowns.count()), prices);
   // The spread shows where an operation was done alone.
@@ -177,7 +185,8 @@ RecordedSums RecordedTimes::sums() const {
     const Group& group = groups_[i];
     const bool major = group.part.sort() == PartId::Sort::Major;
     const Usual& of_group = usual[i];
-    const Nanoseconds typical = whole_ns(of_group.ns > 0 ? of_group.ns : of_group.expected);
+    const Nanoseconds typical =
+        whole_ns(of_group.work.count > 0 ? of_group.work.ns : of_group.expected);
     RecordedPart& part = sums.parts[group.part];
     for (const Nanoseconds ns : of_group.sorted) {
       ++part.count;

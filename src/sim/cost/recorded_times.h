@@ -40,8 +40,9 @@ class RecordedTimes {
   bool empty() const { return groups_.empty(); }
 
   // Prices at which the recorded work comes to the recorded time, waits left out. Two operations
-  // that never come apart share their time in some way. A TLB flush cannot be told from the call
-  // that makes it: it is priced at nothing, its time is in the call's price.
+  // that never come apart share their time in some way. Further pages of a TLB flush, and the
+  // interrupts of other processors, cannot be told from the flush: they are priced at nothing,
+  // their time is in the flush's price.
   PriceList prices() const;
 
   // An operation is taken to have waited where it took five times as long, and 8 µs longer, than a

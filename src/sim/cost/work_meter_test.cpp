@@ -145,8 +145,10 @@ TEST(WorkMeter, DoesNotTakeMissingTimesForNone) {
 
 TEST(WorkMeter, StandsCallsWithWildArguments) {
   auto trace = started();
-  for (const std::uint64_t at : {std::uint64_t{0}, kPlace, ~std::uint64_t{0} - 4095, 1ULL << 47U}) {
-    for (const std::uint64_t length : {std::uint64_t{0}, ~std::uint64_t{0}, 1ULL << 63U}) {
+  for (const std::uint64_t at :
+       {std::uint64_t{0}, kPlace, ~std::uint64_t{0} - 4095, std::uint64_t{1} << 47U}) {
+    for (const std::uint64_t length :
+         {std::uint64_t{0}, ~std::uint64_t{0}, std::uint64_t{1} << 63U}) {
       for (const SyscallNumber number : {SyscallNumber::Mprotect, SyscallNumber::Munmap,
                                          SyscallNumber::Madvise, SyscallNumber::Mmap}) {
         trace.call(number, {at, length, PROT_NONE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS}, -22);
