@@ -38,6 +38,8 @@ struct WatchArguments {
   bool plain = false;
   bool csv = false;
   bool json = false;
+  bool no_faults = false;
+  bool ask_jvm = false;
   std::string output;
   std::vector<std::string> command;
 
@@ -179,8 +181,12 @@ Result<void> run_lines(WatchSession& session, const WatchArguments& arguments,
 
 Result<std::unique_ptr<WatchSession>> open_session(const WatchArguments& arguments, Form form) {
   auto signals = FT_TRY(capture::RecorderSignals::make());
-  if (!arguments.launches()) return WatchSession::attach(arguments.pid, std::move(signals));
-  return WatchSession::launch(arguments.command, form == Form::Screen, std::move(signals));
+  const WatchSampler::Options options{.count_faults = !arguments.no_faults,
+                                      .ask_jvm = arguments.ask_jvm};
+  if (!arguments.launches()) {
+    return WatchSession::attach(arguments.pid, options, std::move(signals));
+  }
+  return WatchSession::launch(arguments.command, form == Form::Screen, options, std::move(signals));
 }
 
 Result<int> watch(const WatchArguments& arguments) {
@@ -249,6 +255,11 @@ void add_watch(CLI::App& app, Outcome& outcome, std::vector<std::string> target)
   command->add_flag("--plain", arguments->plain, "Lines instead of a screen");
   command->add_flag("--csv", arguments->csv, "Lines of comma-separated values");
   command->add_flag("--json", arguments->json, "A JSON object a line; with --once, one, indented");
+  command->add_flag(
+      "--no-faults", arguments->no_faults,
+      "Do not count page faults by subsystem, which takes the process some 100 ns each");
+  command->add_flag("--ask-jvm", arguments->ask_jvm,
+                    "Ask the JVM for its own account once a minute, which takes it some memory");
   command->add_option("-o,--output", arguments->output, "Write to this file instead")
       ->type_name("OUT");
   command->prefix_command();

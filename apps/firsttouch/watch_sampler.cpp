@@ -17,6 +17,8 @@ namespace {
 // Where a dear part cannot be read, asking again is as dear as this.
 constexpr Nanoseconds kCostOfARefusal = 20'000'000;
 constexpr Nanoseconds kFirstMapFactor = 10;
+// Each question leaves some memory behind in the JVM.
+constexpr Nanoseconds kBetweenQuestions = 60'000'000'000;
 
 Nanoseconds cpu_time() {
   timespec now{};
@@ -55,6 +57,58 @@ void WatchSampler::follow(const host::ProcessIdentity& who) {
   live_map_.reset();
   map_.reset();
   if (auto words = host::read_command_words(files_, who)) words_ = *std::move(words);
+  malloc_used_.reset();
+  malloc_arenas_.reset();
+  asked_at_.reset();
+  begin_counting_faults();
+}
+
+void WatchSampler::begin_counting_faults() {
+  fault_counter_.reset();
+  if (!options_.count_faults) {
+    why_no_faults_ = "--no-faults was given";
+    return;
+  }
+  auto counter = capture::bpf::FaultCounter::open(who_->pid);
+  if (counter)
+    fault_counter_ = *std::move(counter);
+  else
+    why_no_faults_ = counter.error().message();
+}
+
+// Where they cannot be read the columns stay away, from now on.
+void WatchSampler::take_fault_counts() {
+  if (!fault_counter_) return;
+  auto counts = fault_counter_->take();
+  if (counts) {
+    fault_counts_ = *std::move(counts);
+  } else {
+    why_no_faults_ = counts.error().message();
+    fault_counter_.reset();
+  }
+}
+
+void WatchSampler::ask_jvm() {
+  const Nanoseconds now = monotonic_now();
+  if (!options_.ask_jvm || (asked_at_ && now - *asked_at_ < kBetweenQuestions)) return;
+  asked_at_ = now;
+  if (auto asked = live_map_->ask_jvm(); !asked) {
+    note_missing("process.jvm_answer", asked.error().message());
+  }
+}
+
+// Malloc's lists are read more rarely than the map; in between the last sums stand.
+void WatchSampler::add_malloc_use(Reading reading) {
+  const Nanoseconds now = monotonic_now();
+  if (reading == Reading::Everything || malloc_cadence_.due(now)) {
+    const Nanoseconds before = cpu_time();
+    live_map_->add_malloc_use(*map_);
+    malloc_cadence_.done(now, cpu_time() - before);
+    malloc_used_ = map_->c_heap_used;
+    malloc_arenas_ = map_->c_heap_arenas;
+  }
+  map_->c_heap_used = malloc_used_;
+  map_->c_heap_arenas = malloc_arenas_;
 }
 
 void WatchSampler::note_missing(const std::string& what, const std::string& why) {
@@ -75,22 +129,28 @@ void WatchSampler::read_dear_parts(Reading reading) {
                                          [&] { return host::read_map_count(files_, *who_); });
   if (count_error) note_missing("process.map_count", count_error->message());
   const bool first_map = !map_;
-  const auto map_error =
-      read_when_due(map_cadence_, always, last_.subsystems, [&] { return read_subsystems(); });
+  const auto map_error = read_when_due(map_cadence_, always, last_.subsystems,
+                                       [&] { return read_subsystems(reading); });
   // The first one also finds out whose memory is whose, and says little about the next.
   if (first_map && map_) {
     map_cadence_.done(last_.subsystems.at, *last_.subsystems.value->cost / kFirstMapFactor);
   }
   if (map_error) note_missing("process.subsystems", map_error->message());
-  note_missing("process.subsystems.faults_per_second",
-               "the kernel counts faults by process, not by address: new pages are those that came "
-               "into memory between two looks; record -p sees each fault");
+  if (!fault_counter_) {
+    note_missing("process.subsystems.faults_per_second",
+                 why_no_faults_ + "; new pages are those that came into memory between two looks");
+  }
 }
 
-Result<report::model::SubsystemsView> WatchSampler::read_subsystems() {
+Result<report::model::SubsystemsView> WatchSampler::read_subsystems(Reading reading) {
   const Nanoseconds before = cpu_time();
   if (!live_map_) live_map_.emplace(FT_TRY(analysis::LiveMap::open(who_->pid)));
-  map_ = FT_TRY(live_map_->take(analysis::MapDetail::Quick));
+  ask_jvm();
+  take_fault_counts();
+  const analysis::FaultCounts faults{.places = fault_counts_.places,
+                                     .without_a_place = fault_counts_.without_a_place};
+  map_ = FT_TRY(live_map_->take(analysis::MapDetail::Quick, fault_counter_ ? &faults : nullptr));
+  add_malloc_use(reading);
   report::model::SubsystemsView view = analysis::subsystems_of(*map_);
   view.cost = cpu_time() - before;
   return view;

@@ -28,9 +28,10 @@ Nanoseconds nanoseconds(const timeval& time) {
 }  // namespace
 
 Result<std::unique_ptr<WatchSession>> WatchSession::attach(pid_t pid,
+                                                           const WatchSampler::Options& options,
                                                            capture::RecorderSignals signals) {
   const host::ProcessIdentity who = FT_TRY(host::identify_process(host::HostFiles(), pid));
-  std::unique_ptr<WatchSession> session(new WatchSession(std::move(signals)));
+  std::unique_ptr<WatchSession> session(new WatchSession(options, std::move(signals)));
   // Wakes us at its end; the refreshes find out by themselves where the kernel has no pidfd.
   session->pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   session->sampler_.follow(who);
@@ -39,8 +40,9 @@ Result<std::unique_ptr<WatchSession>> WatchSession::attach(pid_t pid,
 
 Result<std::unique_ptr<WatchSession>> WatchSession::launch(std::vector<std::string> command,
                                                            bool keep_output,
+                                                           const WatchSampler::Options& options,
                                                            capture::RecorderSignals signals) {
-  std::unique_ptr<WatchSession> session(new WatchSession(std::move(signals)));
+  std::unique_ptr<WatchSession> session(new WatchSession(options, std::move(signals)));
   WatchSession* self = session.get();
   session->words_ = command;
   session->command_ = FT_TRY(WatchedCommand::start(

@@ -19,11 +19,14 @@ namespace ft::app {
 class WatchSession {
  public:
   // Fails where the process cannot be watched.
-  static Result<std::unique_ptr<WatchSession>> attach(pid_t pid, capture::RecorderSignals signals);
+  static Result<std::unique_ptr<WatchSession>> attach(pid_t pid,
+                                                      const WatchSampler::Options& options,
+                                                      capture::RecorderSignals signals);
 
   // Holds the command; begin() lets it go.
   static Result<std::unique_ptr<WatchSession>> launch(std::vector<std::string> command,
                                                       bool keep_output,
+                                                      const WatchSampler::Options& options,
                                                       capture::RecorderSignals signals);
   WatchSession(const WatchSession&) = delete;
   WatchSession& operator=(const WatchSession&) = delete;
@@ -51,7 +54,8 @@ class WatchSession {
   std::optional<report::model::BeforeAfter> before_after() const;
 
  private:
-  explicit WatchSession(capture::RecorderSignals signals) : signals_(std::move(signals)) {}
+  WatchSession(const WatchSampler::Options& options, capture::RecorderSignals signals)
+      : signals_(std::move(signals)), sampler_(options) {}
   void follow(pid_t pid);
   bool look_for_end();
   void note_end();

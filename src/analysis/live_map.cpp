@@ -117,8 +117,8 @@ struct LiveMap::State {
     return memory.stat.minor_faults + memory.stat.major_faults;
   }
 
-  Result<model::MemoryMap> quick() {
-    if (!scan.scans()) return full(RegionsWanted::No);
+  Result<model::MemoryMap> quick(const FaultCounts* faults) {
+    if (!scan.scans()) return full(RegionsWanted::No, faults);
     model::MemoryMap map = start();
     const std::string text = FT_TRY(read("maps"));
     std::vector<host::Vma> areas = FT_TRY(host::parse_maps(text, path("maps")));
@@ -128,9 +128,11 @@ struct LiveMap::State {
     builder.set_walk(MapBuilder::Walk::Scan);
     FT_TRY_VOID(walk(areas, {}, builder, Look::Quick));
     if (const auto arrived = arrivals.end_walk()) builder.on_arrived(*arrived);
+    add_faults(faults, builder, map);
     if (only_node) builder.set_only_node(*only_node);
     builder.finish(map, RegionsWanted::No);
     describe(map);
+    if (answer) describe_answer(map);
     for (const std::string_view what : {"dirty", "shared", "pss"}) {
       map.missing.push_back({std::string(what), "not looked up at this pace"});
     }
@@ -151,7 +153,12 @@ struct LiveMap::State {
     return {};
   }
 
-  Result<model::MemoryMap> full(RegionsWanted wanted) {
+  static void add_faults(const FaultCounts* faults, MapBuilder& builder, model::MemoryMap& map) {
+    if (!faults) return;
+    map.faults_elsewhere = builder.on_faults(faults->places) + faults->without_a_place;
+  }
+
+  Result<model::MemoryMap> full(RegionsWanted wanted, const FaultCounts* counted) {
     if (options.ask_jvm) FT_TRY_VOID(ask());
     model::MemoryMap map = start();
     Rollup rollup;
@@ -186,6 +193,7 @@ struct LiveMap::State {
     if (!folios || !why_no_folios.empty()) {
       map.missing.push_back({"folios", folios ? why_no_folios : folios.error().message()});
     }
+    add_faults(counted, builder, map);
     std::vector<host::NumaArea> nodes;
     if (only_node) {
       builder.set_only_node(*only_node);
@@ -299,13 +307,17 @@ struct LiveMap::State {
     map.notes.insert(map.notes.end(), answer->notes.begin(), answer->notes.end());
   }
 
+  void add_malloc_use(model::MemoryMap& map) {
+    const auto use = owners.c_heap_use();
+    if (!use) return;
+    map.c_heap_used = use->used;
+    map.c_heap_arenas = use->arenas - 1;
+  }
+
   // What only a look at contents tells: malloc's lists, and huge pages full of zeroes.
   void look_inside(model::MemoryMap& map) {
     if (!options.read_memory) return;
-    if (const auto use = owners.c_heap_use()) {
-      map.c_heap_used = use->used;
-      map.c_heap_arenas = use->arenas - 1;
-    }
+    add_malloc_use(map);
     if (map.total.huge.value_or(0) < kWorthMeasuring) return;
     if (const auto share = huge_sample.used_share(who.pid)) {
       map.huge_used = static_cast<std::uint64_t>(*share * static_cast<double>(*map.total.huge));
@@ -399,9 +411,17 @@ Result<LiveMap> LiveMap::open(pid_t pid, const LiveMapOptions& options,
   return LiveMap(std::move(state));
 }
 
-Result<model::MemoryMap> LiveMap::take(MapDetail detail) {
-  if (detail == MapDetail::Quick) return state_->quick();
-  return state_->full(state_->options.regions ? RegionsWanted::Yes : RegionsWanted::No);
+Result<void> LiveMap::ask_jvm() {
+  return state_->ask();
+}
+
+void LiveMap::add_malloc_use(model::MemoryMap& map) {
+  if (state_->options.read_memory) state_->add_malloc_use(map);
+}
+
+Result<model::MemoryMap> LiveMap::take(MapDetail detail, const FaultCounts* faults) {
+  if (detail == MapDetail::Quick) return state_->quick(faults);
+  return state_->full(state_->options.regions ? RegionsWanted::Yes : RegionsWanted::No, faults);
 }
 
 }  // namespace ft::analysis

@@ -9,8 +9,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "base/result.h"
+#include "event/faults_at.h"
 #include "host/host_files.h"
 #include "report/model/memory_map.h"
 
@@ -27,6 +29,12 @@ enum class MapDetail : std::uint8_t {
 // A full look tells folios where the process's memory in pages mapped one by one is no more than
 // this, and above it only where all of them are wanted: each takes a look at its frame.
 inline constexpr std::uint64_t kMostForFolios = std::uint64_t{4} << 30U;
+
+// Faults counted since the look before, for a quick look.
+struct FaultCounts {
+  std::span<const event::FaultsAt> places;  // by address
+  std::uint64_t without_a_place = 0;
+};
 
 enum class FoliosWanted : std::uint8_t { WhereCheap, All };
 
@@ -48,9 +56,17 @@ class LiveMap {
   LiveMap& operator=(LiveMap&&) noexcept;
   ~LiveMap();
 
+  // Asks the JVM now; quick looks tell its answer until it is asked again. Fails where it is none,
+  // or does not answer.
+  Result<void> ask_jvm();
+
+  // What malloc has handed out, read from its lists, is added to a map: full looks do so by
+  // themselves, but it is too dear for quick ones.
+  void add_malloc_use(report::model::MemoryMap& map);
+
   // Fails where the process has ended meanwhile (what: "process N", why: "has ended"), and where
   // the JVM was to be asked and does not answer.
-  Result<report::model::MemoryMap> take(MapDetail detail);
+  Result<report::model::MemoryMap> take(MapDetail detail, const FaultCounts* faults = nullptr);
 
  private:
   struct State;

@@ -120,6 +120,18 @@ void MapBuilder::on_arrived(std::span<const AddressRange> ranges) {
   }
 }
 
+std::uint64_t MapBuilder::on_faults(std::span<const event::FaultsAt> faults) {
+  faults_known_ = true;
+  std::uint64_t nowhere = 0;
+  std::size_t at = 0;
+  for (const event::FaultsAt& place : faults) {
+    while (at < pieces_.size() && pieces_[at].range.end <= place.address) ++at;
+    const bool inside = at < pieces_.size() && pieces_[at].range.start <= place.address;
+    (inside ? walked_[at].faults : nowhere) += place.count;
+  }
+  return nowhere;
+}
+
 void MapBuilder::forget_folios() {
   for (Walked& walked : walked_) walked.folios.fill(0);
 }
@@ -265,6 +277,7 @@ std::vector<model::MapFigures> MapBuilder::figures_of(std::size_t first, std::si
       if (!too_many_file_runs_) figures.mapped_again = walked.again;
     }
     if (arrivals_known_) figures.arrived = walked.arrived;
+    if (faults_known_) figures.faults = walked.faults;
     for (std::size_t order = 0; order < walked.folios.size(); ++order) {
       if (walked.folios[order] == 0) continue;
       figures.folios.push_back({kPageSize << order, walked.folios[order]});

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "attribution/live/live_owners.h"
+#include "event/faults_at.h"
 #include "host/folio_scan.h"
 #include "host/maps.h"
 #include "host/numa_maps.h"
@@ -35,6 +36,10 @@ class MapBuilder {
 
   // What is resident and was not at the look before, in the order of addresses.
   void on_arrived(std::span<const AddressRange> ranges);
+
+  // The faults that came since the look before, in the order of addresses. Returns how many of them
+  // are in no piece: in memory that is no more.
+  std::uint64_t on_faults(std::span<const event::FaultsAt> faults);
 
   // Parts of resident pages in folios of one order, in the order of addresses.
   void on_folios(AddressRange range, unsigned order);
@@ -63,6 +68,7 @@ class MapBuilder {
     std::uint64_t tables = 0;
     std::uint64_t again = 0;
     std::uint64_t arrived = 0;
+    std::uint64_t faults = 0;                                // a count
     std::array<std::uint64_t, host::kFolioOrders> folios{};  // by order
   };
   // A run of a file's pages in a mapping whose part of the file another one maps too.
@@ -94,6 +100,7 @@ class MapBuilder {
 
   std::vector<Walked> walked_;
   bool arrivals_known_ = false;
+  bool faults_known_ = false;
   std::size_t at_ = 0;         // the piece of the last run
   std::size_t folios_at_ = 0;  // and of the last folios
   // The last tables counted, by the address they begin at; ~0: none yet.

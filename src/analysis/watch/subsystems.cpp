@@ -16,9 +16,11 @@ report::model::SubsystemsView subsystems_of(const report::model::MemoryMap& map)
     row.huge = figures.huge;
     row.swapped = figures.swapped;
     row.arrived = figures.arrived;
+    row.faults = figures.faults;
     view.rows.push_back(std::move(row));
   }
   view.evidence = map.jvm;
+  view.faults_elsewhere = map.faults_elsewhere;
   return view;
 }
 

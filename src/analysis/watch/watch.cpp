@@ -221,6 +221,9 @@ SubsystemsView WatchModel::subsystems_view(const WatchLook& look) const {
       if (seconds && row.arrived) {
         row.new_pages_per_second = static_cast<double>(*row.arrived >> kPageShift) / *seconds;
       }
+      if (seconds && row.faults) {
+        row.faults_per_second = static_cast<double>(*row.faults) / *seconds;
+      }
     }
     if (first) row.since_start = difference(row.resident, resident_of(row_named(first, row.name)));
   }

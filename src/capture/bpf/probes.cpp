@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 #include <linux/perf_event.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,12 +13,12 @@
 #include <array>
 #include <bit>
 #include <cerrno>
-#include <cstdarg>
 #include <cstring>
 
 #include "base/check.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "capture/bpf/libbpf_call.h"
 #include "event/syscall_table.h"
 #include "host/btf.h"
 
@@ -35,21 +34,6 @@ namespace {
 constexpr std::size_t kMostSlots = 65536;
 constexpr int kSelfTestPages = 16;
 constexpr Nanoseconds kLockWaitThreshold = 1000;
-
-// What libbpf had to say, kept for the error message.
-thread_local std::string libbpf_said;
-
-int keep_message(libbpf_print_level level, const char* format, std::va_list arguments) {
-  if (level != LIBBPF_WARN) return 0;
-  std::array<char, 512> line{};
-  const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
-  if (libbpf_said.size() < 4096) libbpf_said += line.data();
-  return length;
-}
-
-std::string first_line(std::string_view text) {
-  return std::string(trim(text.substr(0, text.find('\n'))));
-}
 
 std::size_t round_up_to_power_of_two(std::size_t bytes) {
   return std::bit_ceil(bytes);
@@ -181,10 +165,9 @@ struct Probes::State {
 };
 
 Result<void> Probes::State::load(const Options& options) {
-  libbpf_set_print(keep_message);
-  libbpf_said.clear();
+  keep_libbpf_messages();
   skeleton = probes__open();
-  if (!skeleton) return fail("opening the BPF programs", first_line(libbpf_said));
+  if (!skeleton) return fail("opening the BPF programs", libbpf_message());
 
   const int cpus = libbpf_num_possible_cpus();
   const std::size_t slots_wanted = slot_count();
@@ -227,16 +210,10 @@ Result<void> Probes::State::load(const Options& options) {
   bpf_program__set_autoload(skeleton->progs.mmap_lock_got, options.lock_waits);
   bpf_program__set_autoload(skeleton->progs.cpu_sample, options.samples);
 
-  // Kernels before 5.11 charge maps to this limit; raising it is harmless elsewhere.
-  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
-  rlimit before{};
-  ::getrlimit(RLIMIT_MEMLOCK, &before);
-  ::setrlimit(RLIMIT_MEMLOCK, &unlimited);
-  const int error = probes__load(skeleton);
-  ::setrlimit(RLIMIT_MEMLOCK, &before);
+  const int error = without_memlock_limit([this] { return probes__load(skeleton); });
   if (error) {
     return fail("loading the BPF programs",
-                fmt::format("{} [{}]", std::strerror(-error), first_line(libbpf_said)),
+                fmt::format("{} [{}]", std::strerror(-error), libbpf_message()),
                 "run as root, or use --backend ptrace; firsttouch doctor says more");
   }
   FT_TRY_VOID(slots.map(bpf_map__fd(skeleton->maps.slots), slots_wanted));
@@ -266,7 +243,7 @@ Result<void> Probes::State::attach_perf(bpf_program* program, std::uint64_t conf
 
 Result<void> Probes::State::attach() {
   if (probes__attach(skeleton) != 0) {
-    return fail_errno("attaching the probes", errno, first_line(libbpf_said));
+    return fail_errno("attaching the probes", errno, libbpf_message());
   }
   FT_TRY_VOID(attach_perf(skeleton->progs.major_fault, PERF_COUNT_SW_PAGE_FAULTS_MAJ));
   if (fault_end == FaultEnd::MemcgCount && self_test()) return {};
@@ -397,9 +374,9 @@ void Probes::follow(std::int32_t tid, std::int32_t pid, From from) {
 Result<void> Probes::sample(std::int32_t tid, From from, Nanoseconds period) {
   Fd clock = FT_TRY(open_clock(tid, from, period));
   const int fd = clock.get();
-  libbpf_said.clear();
+  keep_libbpf_messages();
   bpf_link* link = bpf_program__attach_perf_event(state_->skeleton->progs.cpu_sample, fd);
-  if (!link) return fail_errno("attaching to a thread's clock", errno, first_line(libbpf_said));
+  if (!link) return fail_errno("attaching to a thread's clock", errno, libbpf_message());
   clock.release();  // the link's now
   state_->links.push_back(link);
   state_->clocks.push_back(fd);
@@ -431,11 +408,10 @@ Result<void> Probes::mark_jvm(JvmMark mark, std::int32_t pid, const std::string&
       program = programs.aux_mapper;
       break;
   }
-  libbpf_said.clear();
+  keep_libbpf_messages();
   bpf_link* link = bpf_program__attach_uprobe(program, false, pid, path.c_str(), file_offset);
   if (!link) {
-    return fail_errno(fmt::format("{}: marking the JVM's phases", path), errno,
-                      first_line(libbpf_said));
+    return fail_errno(fmt::format("{}: marking the JVM's phases", path), errno, libbpf_message());
   }
   state_->breakpoints.push_back(link);
   return {};

@@ -105,6 +105,15 @@ Cells cells_of(const Watch& watch, std::span<const std::string_view> subsystems)
     }
     cells.emplace_back(snake_case(name) + "_resident_bytes", std::move(cell));
   }
+  for (const std::string_view name : subsystems) {
+    std::string cell;
+    if (watch.process && watch.process->subsystems) {
+      const auto& rows = watch.process->subsystems->rows;
+      const auto row = std::ranges::find(rows, name, &SubsystemView::name);
+      if (row != rows.end()) cell = shown(row->faults_per_second);
+    }
+    cells.emplace_back(snake_case(name) + "_faults_per_second", std::move(cell));
+  }
   return cells;
 }
 

@@ -102,16 +102,21 @@ Json subsystems_of(const Known<SubsystemsView>& view) {
           {"cost_ns", or_null(view->cost)},
           {"evidence", view->evidence},
           {"sum_bytes", or_null(view->sum)},
-          {"rows", array_of(view->rows, [](const SubsystemView& row) {
-             return Json{{"name", row.name},
-                         {"resident_bytes", row.resident},
-                         {"committed_bytes", or_null(row.committed)},
-                         {"huge_bytes", or_null(row.huge)},
-                         {"swapped_bytes", or_null(row.swapped)},
-                         {"growth_bytes_per_second", or_null(row.growth_per_second)},
-                         {"since_start_bytes", or_null(row.since_start)},
-                         {"new_pages_per_second", or_null(row.new_pages_per_second)}};
-           })}};
+          {"rows", array_of(view->rows,
+                            [](const SubsystemView& row) {
+                              return Json{
+                                  {"name", row.name},
+                                  {"resident_bytes", row.resident},
+                                  {"committed_bytes", or_null(row.committed)},
+                                  {"huge_bytes", or_null(row.huge)},
+                                  {"swapped_bytes", or_null(row.swapped)},
+                                  {"growth_bytes_per_second", or_null(row.growth_per_second)},
+                                  {"since_start_bytes", or_null(row.since_start)},
+                                  {"new_pages_per_second", or_null(row.new_pages_per_second)},
+                                  {"faults", or_null(row.faults)},
+                                  {"faults_per_second", or_null(row.faults_per_second)}};
+                            })},
+          {"faults_elsewhere", or_null(view->faults_elsewhere)}};
 }
 
 Json process_of(const Known<ProcessView>& known) {

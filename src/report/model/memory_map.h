@@ -44,7 +44,7 @@ struct MapFigures {
   Known<Bytes> shared;   // resident, mapped by other processes too
   Known<Bytes> pss;
   Known<Bytes> tables;           // page-table pages, each with the lowest address that needs it
-  Known<Count> faults;           // recordings: so far
+  Known<Count> faults;           // recordings: so far; watch: since the look before
   Known<Bytes> arrived;          // resident, and not at the look before; watch alone looks again
   std::vector<NodeBytes> nodes;  // resident bytes by NUMA node, ascending; empty: not known
   // Resident bytes by size of the folio, ascending, those of sizes that occur; empty: not known, or
@@ -103,6 +103,7 @@ struct MemoryMap {
   // What malloc has handed out and not got back, and in how many arenas beside the main one.
   Known<Bytes> c_heap_used;
   Known<Count> c_heap_arenas;
+  Known<Count> faults_elsewhere;  // watch: since the look before, in memory that is no more
   // Of the memory in huge pages, what holds anything but zeroes, scaled from a sample of them.
   Known<Bytes> huge_used;
   std::vector<ReconcileLine> reconcile;

@@ -120,6 +120,8 @@ struct SubsystemView {
   // neighbours by one. 4 KiB each.
   Known<double> new_pages_per_second;
   Known<Bytes> arrived;  // of them, bytes; what the rate is made of
+  Known<double> faults_per_second;
+  Known<Count> faults;  // since the walk before
 };
 
 struct SubsystemsView {
@@ -128,6 +130,9 @@ struct SubsystemsView {
   Known<Nanoseconds> age;   // since the walk
   Known<Nanoseconds> cost;  // CPU time the walk took
   std::string evidence;     // how memory was told apart
+  // Faults that are in no row: in memory that was unmapped before the walk, or not counted by place
+  // as there were too many places.
+  Known<Count> faults_elsewhere;
 };
 
 struct ProcessView {

@@ -150,8 +150,8 @@ double sort_key(const SubsystemView& row, WatchSort sort) {
   switch (sort) {
     case WatchSort::Growth:
       return row.growth_per_second.value_or(0);
-    case WatchSort::NewPages:
-      return row.new_pages_per_second.value_or(0);
+    case WatchSort::Faults:
+      return row.faults_per_second.value_or(row.new_pages_per_second.value_or(0));
     case WatchSort::Resident:
     case WatchSort::Name:
       break;
@@ -176,18 +176,25 @@ void add_subsystems(const Watch& watch, const WatchTextOptions& options, std::si
   const SubsystemsView& view = *watch.process->subsystems;
   lines.heading(fmt::format("By subsystem (read {})", age_words(view.age)));
   // A column of dashes tells nothing; the remarks say why.
-  const bool faults = std::ranges::any_of(
-      view.rows, [](const SubsystemView& row) { return row.new_pages_per_second.has_value(); });
+  // Where faults may not be counted, new pages stand for them.
+  const auto some = [&](Known<double> SubsystemView::* rate) {
+    return std::ranges::any_of(view.rows,
+                               [&](const SubsystemView& row) { return (row.*rate).has_value(); });
+  };
+  const bool faults = some(&SubsystemView::faults_per_second);
+  const auto rate =
+      faults ? &SubsystemView::faults_per_second : &SubsystemView::new_pages_per_second;
+  const bool rates = some(rate);
   std::vector<Column> columns = {{"subsystem", Align::Left, Cut::First},
                                  {"resident"},
                                  {"growth/s"},
                                  {"since start"},
                                  {"huge"},
                                  {"swapped"}};
-  if (faults) columns.push_back({"new pages/s"});
+  if (rates) columns.push_back({faults ? "faults/s" : "new pages/s"});
   Table table(columns);
-  const auto add = [&](std::vector<std::string> cells, const Known<double>& rate) {
-    if (faults) cells.push_back(rate_words(rate));
+  const auto add = [&](std::vector<std::string> cells, const Known<double>& of_row) {
+    if (rates) cells.push_back(rate_words(of_row));
     table.add(std::move(cells));
   };
   const std::vector<SubsystemView> rows = sorted(view.rows, options.sort);
@@ -195,7 +202,7 @@ void add_subsystems(const Watch& watch, const WatchTextOptions& options, std::si
     if (most-- == 0) break;
     add({printable(row.name), human_bytes(row.resident), growth_words(row.growth_per_second),
          signed_bytes(row.since_start), bytes_or_dash(row.huge), bytes_or_dash(row.swapped)},
-        row.new_pages_per_second);
+        row.*rate);
   }
   add({fmt::format("all {}", rows.size()), bytes_or_dash(view.sum), "", "", "", ""}, {});
   lines.table(table);

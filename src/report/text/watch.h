@@ -19,10 +19,10 @@ inline constexpr std::array<std::string_view, 6> kWatchViewNames = {
     "Overview", "Process", "Host", "Zones", "Groups", "Remarks"};
 
 // By what the subsystems of the process are ordered, largest first.
-enum class WatchSort : std::uint8_t { Resident, Growth, NewPages, Name };
+enum class WatchSort : std::uint8_t { Resident, Growth, Faults, Name };
 
-inline constexpr std::array<std::string_view, 4> kWatchSortNames = {"resident", "growth",
-                                                                    "new pages", "name"};
+inline constexpr std::array<std::string_view, 4> kWatchSortNames = {"resident", "growth", "faults",
+                                                                    "name"};
 
 struct WatchTextOptions {
   std::size_t width = 80;
