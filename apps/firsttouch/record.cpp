@@ -19,6 +19,7 @@
 #include "capture/ptrace/recorder.h"
 #include "command.h"
 #include "host/facts.h"
+#include "malloc_note.h"
 #include "recording/writer.h"
 #include "tee_sink.h"
 
@@ -146,7 +147,9 @@ Result<int> record(const Arguments& arguments) {
 
   event::MemoryTrace small;
   TeeSink sink(**writer, small);
-  const auto result = record_with(arguments.backend, arguments.options, sink);
+  capture::RecordOptions options = arguments.options;
+  options.at_end = note_malloc_use;
+  const auto result = record_with(arguments.backend, options, sink);
   if (!result) {
     give_up();
     return std::unexpected(result.error());

@@ -5,6 +5,7 @@
 #include "analysis/describe.h"
 #include "analysis/passes.h"
 #include "analysis/picture.h"
+#include "analysis/placement.h"
 #include "analysis/reconcile.h"
 #include "analysis/reconcile_samples.h"
 #include "analysis/recorded_findings.h"
@@ -13,6 +14,16 @@
 namespace ft::analysis {
 
 namespace {
+
+FindingFacts facts_of(const Passes& passes, const report::model::Report& report) {
+  const auto placement = placement_at_end(passes);
+  const BytesByNode* heap = nullptr;
+  if (placement) {
+    const auto found = placement->find(jvm::Subsystem::JavaHeap);
+    if (found != placement->end()) heap = &found->second;
+  }
+  return recorded_facts(report, passes.subject, passes.trace, heap);
+}
 
 // A peak that swapping made too low is not shown. The whole process's is the kernel's to say.
 void withdraw_peaks(report::model::Report& report) {
@@ -60,7 +71,7 @@ Result<report::model::Report> analyse(event::EventSource& source, const AnalyseO
   withdraw_peaks(report);
   reconcile_samples(passes->trace, report);
   summarise(report, passes->trace);
-  report.findings = find(recorded_facts(report, passes->subject, passes->trace));
+  report.findings = find(facts_of(*passes, report));
   if (options.picture) *options.picture = draw(*passes, report);
   return report;
 }

@@ -7,9 +7,9 @@
 
 #include "analysis/call_stages.h"
 #include "analysis/call_words.h"
+#include "analysis/placement.h"
 #include "base/check.h"
 #include "host/buddyinfo.h"
-#include "host/numa_maps.h"
 
 namespace ft::analysis {
 
@@ -316,30 +316,14 @@ class Drawer {
   }
 
   void draw_placement() {
-    const event::Snapshot* last = nullptr;
-    for (const event::Snapshot& snapshot : passes_.trace.snapshots) {
-      if (snapshot.source == "numa_maps" && snapshot.pid == passes_.subject.pid) last = &snapshot;
-    }
-    if (!last) {
-      miss("placement", "no /proc/PID/numa_maps was taken");
+    const auto placement = placement_at_end(passes_);
+    if (!placement) {
+      miss("placement", placement.error().why);
       return;
     }
-    const auto areas = host::parse_numa_maps(last->text);
-    if (!areas) {
-      miss("placement", areas.error().message());
-      return;
-    }
-    std::map<std::string, std::map<std::uint32_t, model::Bytes>> bytes;
-    for (const host::NumaArea& area : *areas) {
-      const attribution::OwnerId owner =
-          passes_.owners.owner_at(passes_.subject.pid, area.start, last->ts);
-      for (const host::NodePages& node : area.nodes) {
-        bytes[std::string(jvm::name_of(passes_.owner(owner).subsystem))][node.node] +=
-            area.bytes_on(node.node);
-      }
-    }
-    for (const auto& [subsystem, nodes] : bytes) {
-      picture_.placement.push_back({subsystem, {nodes.begin(), nodes.end()}});
+    for (const auto& [subsystem, nodes] : *placement) {
+      picture_.placement.push_back(
+          {std::string(jvm::name_of(subsystem)), {nodes.begin(), nodes.end()}});
     }
   }
 

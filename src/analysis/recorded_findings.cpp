@@ -5,6 +5,8 @@
 #include <string>
 
 #include "analysis/findings/facts_of_map.h"
+#include "base/text.h"
+#include "host/host_files.h"
 
 namespace ft::analysis {
 
@@ -35,11 +37,39 @@ void add_heap(const Report& report, std::span<const std::string> words, FindingF
   if (!facts.heap_reserved && !zgc) facts.heap_reserved = heap->reserved_bytes;
 }
 
-// Where there is one node, all is on it. Which CPUs are of which node is not recorded.
-void add_nodes(const event::Trace& trace, FindingFacts& facts) {
-  if (meta_number(trace, "host.nodes") != 1 || !facts.heap_resident) return;
-  facts.heap_by_node = {{{0, *facts.heap_resident}}};
-  facts.cpu_nodes = {{0}};
+// The nodes that any of `cpus` belongs to, a list as in /proc/PID/status.
+std::optional<std::vector<std::uint32_t>> nodes_of_cpus(const event::Trace& trace,
+                                                        std::string_view cpus) {
+  constexpr std::string_view kKey = "host.node_cpus.";
+  const auto wanted = host::numbers_of_list(cpus);
+  if (!wanted) return std::nullopt;
+  std::vector<std::uint32_t> nodes;
+  bool told = false;
+  for (auto at = trace.meta.lower_bound(std::string(kKey));
+       at != trace.meta.end() && at->first.starts_with(kKey); ++at) {
+    const auto node = parse_integer<std::uint32_t>(std::string_view(at->first).substr(kKey.size()));
+    const auto here = host::numbers_of_list(at->second);
+    if (!node || !here) continue;
+    told = true;
+    const bool any = std::ranges::any_of(
+        *here, [&](std::uint32_t cpu) { return std::ranges::binary_search(*wanted, cpu); });
+    if (any) nodes.push_back(*node);
+  }
+  if (!told) return std::nullopt;
+  return nodes;
+}
+
+void add_nodes(const event::Trace& trace, const Subject& subject, const BytesByNode* heap_by_node,
+               FindingFacts& facts) {
+  if (!facts.heap_resident) return;
+  // Where there is one node, all is on it.
+  if (meta_number(trace, "host.nodes") == 1) {
+    facts.heap_by_node = {{{0, *facts.heap_resident}}};
+    facts.cpu_nodes = {{0}};
+    return;
+  }
+  if (heap_by_node) facts.heap_by_node = *heap_by_node;
+  if (subject.status) facts.cpu_nodes = nodes_of_cpus(trace, subject.status->cpus_allowed);
 }
 
 void add_stacks(const Report& report, FindingFacts& facts) {
@@ -48,6 +78,22 @@ void add_stacks(const Report& report, FindingFacts& facts) {
     if (!stacks || !stacks->huge_bytes) continue;
     facts.stacks_huge = facts.stacks_huge.value_or(0) + *stacks->huge_bytes;
   }
+}
+
+// Of the target itself, where it had enough memory for that to matter.
+void add_malloc_use(const event::Trace& trace, const Subject& subject, FindingFacts& facts) {
+  if (known(trace, "target.pid") != static_cast<std::uint64_t>(subject.pid)) return;
+  facts.c_heap_used = known(trace, "target.malloc.used_bytes");
+  facts.c_heap_arenas = known(trace, "target.malloc.arenas");
+}
+
+// NMT is not asked while a start is recorded.
+void add_beyond_nmt(const Report& report, FindingFacts& facts) {
+  if (!subsystem_named(report, "Java heap")) return;
+  facts.beyond_nmt = sum_beyond_nmt([&](std::string_view name) -> std::optional<std::uint64_t> {
+    const Subsystem* part = subsystem_named(report, name);
+    return part ? part->resident_end_bytes : 0;
+  });
 }
 
 void add_group(const event::Trace& trace, FindingFacts& facts) {
@@ -60,8 +106,8 @@ void add_group(const event::Trace& trace, FindingFacts& facts) {
 
 }  // namespace
 
-FindingFacts recorded_facts(const Report& report, const Subject& subject,
-                            const event::Trace& trace) {
+FindingFacts recorded_facts(const Report& report, const Subject& subject, const event::Trace& trace,
+                            const BytesByNode* heap_by_node) {
   FindingFacts facts;
   facts.resident = report.memory.vm_rss;
   facts.host_memory = report.host.memory_bytes;
@@ -72,12 +118,14 @@ FindingFacts recorded_facts(const Report& report, const Subject& subject,
   }
   if (subject.status) facts.threads = subject.status->threads;
   add_heap(report, report.target.command, facts);
-  add_nodes(trace, facts);
+  add_nodes(trace, subject, heap_by_node, facts);
   add_stacks(report, facts);
   add_group(trace, facts);
   if (const Subsystem* c_heap = subsystem_named(report, "C heap")) {
     facts.c_heap_resident = c_heap->resident_end_bytes;
   }
+  add_beyond_nmt(report, facts);
+  add_malloc_use(trace, subject, facts);
   std::optional<std::uint64_t> huge;
   for (const Subsystem& each : report.subsystems) {
     if (each.huge_bytes) huge = huge.value_or(0) + *each.huge_bytes;

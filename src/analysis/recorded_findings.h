@@ -4,14 +4,16 @@
 #include <vector>
 
 #include "analysis/findings/findings.h"
+#include "analysis/placement.h"
 #include "analysis/subject.h"
 #include "event/trace.h"
 #include "report/model/report.h"
 
 namespace ft::analysis {
 
-// Of the subject at its end. REQUIRES: the report's subsystems and memory are described.
+// Of the subject at its end. `heap_by_node`: where its heap lies, where that was looked up.
+// REQUIRES: the report's subsystems and memory are described.
 FindingFacts recorded_facts(const report::model::Report& report, const Subject& subject,
-                            const event::Trace& trace);
+                            const event::Trace& trace, const BytesByNode* heap_by_node = nullptr);
 
 }  // namespace ft::analysis

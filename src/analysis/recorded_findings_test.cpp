@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/units.h"
 
 namespace ft::analysis {
@@ -54,6 +56,39 @@ TEST(RecordedFacts, TakesWhatARecordingHolds) {
   Report swapped = a_report();
   swapped.subsystems[0].swapped_end_bytes = 3 * kMiB;
   EXPECT_EQ(recorded_facts(swapped, subject, a_trace()).heap_swapped, 3 * kMiB);
+}
+
+TEST(RecordedFacts, AHeapOnTheWrongNode) {
+  event::Trace trace = a_trace();
+  trace.meta["host.nodes"] = "2";
+  trace.meta["host.node_cpus.0"] = "0-3,8";
+  trace.meta["host.node_cpus.1"] = "4-7";
+  Subject subject;
+  subject.status.emplace();
+  subject.status->cpus_allowed = "4-5";
+  const BytesByNode heap = {{0, 300 * kMiB}, {1, 400 * kMiB}};
+  const auto state = [&](const BytesByNode* by_node) {
+    const auto found = find(recorded_facts(a_report(), subject, trace, by_node));
+    return std::ranges::find(found, "heap-on-wrong-node", &report::model::Finding::name)->state;
+  };
+  EXPECT_EQ(state(&heap), report::model::FindingState::Fires);
+  EXPECT_EQ(state(nullptr), report::model::FindingState::NotEvaluated);
+  subject.status->cpus_allowed = "3-4";
+  EXPECT_EQ(state(&heap), report::model::FindingState::Quiet);
+  trace.meta.erase("host.node_cpus.0");
+  trace.meta.erase("host.node_cpus.1");
+  EXPECT_EQ(state(&heap), report::model::FindingState::NotEvaluated);
+}
+
+TEST(RecordedFacts, WhatMallocHandsOutIsTheTargetsOnly) {
+  event::Trace trace = a_trace();
+  trace.meta["target.pid"] = "42";
+  trace.meta["target.malloc.used_bytes"] = "1000";
+  Subject subject;
+  subject.pid = 42;
+  EXPECT_EQ(recorded_facts(a_report(), subject, trace).c_heap_used, 1000U);
+  subject.pid = 43;
+  EXPECT_FALSE(recorded_facts(a_report(), subject, trace).c_heap_used);
 }
 
 TEST(RecordedFacts, NothingFromAnEmptyRecording) {

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "capture/file_systems.h"
+#include "event/sink.h"
 #include "event/stack_copy.h"
 
 namespace ft::capture {
@@ -31,6 +33,9 @@ struct RecordOptions {
   bool dwarf_stacks = false;            // copy the user stack for unwinding afterwards
   bool full_snapshots = false;          // bpf only: smaps of a JVM that has just initialised, too
   std::size_t ring_bytes = 16 * kMiB;   // bpf only: size of the event buffer
+  // bpf only: called when the snapshot of the target at its end has been taken, with its memory
+  // still there. What it notes goes into the recording.
+  std::function<void(pid_t, event::EventSink&)> at_end;
   unsigned sample_hz = 0;  // bpf only: samples a second of each running thread; 0: none
 };
 

@@ -172,6 +172,11 @@ HostFacts read_host_facts(const HostFiles& files) {
   read_sysctls(files, facts);
   if (const auto online = files.text("/sys/devices/system/node/online")) {
     facts.nodes = std::max<std::uint64_t>(1, count_of_list(*online).value_or(1));
+    for (const std::uint32_t node :
+         numbers_of_list(*online).value_or(std::vector<std::uint32_t>{})) {
+      const auto cpus = files.text(fmt::format("/sys/devices/system/node/node{}/cpulist", node));
+      if (cpus) facts.node_cpus[node] = *cpus;
+    }
   }
   if (Result<MemoryCgroup> cgroup = read_memory_cgroup(files, "self")) {
     facts.cgroup = std::move(*cgroup);
@@ -197,6 +202,7 @@ std::vector<std::pair<std::string, std::string>> flatten(const HostFacts& facts)
   add("cores", std::to_string(facts.cores));
   add("sockets", std::to_string(facts.sockets));
   add("nodes", std::to_string(facts.nodes));
+  for (const auto& [node, cpus] : facts.node_cpus) add(fmt::format("node_cpus.{}", node), cpus);
   add("memory_bytes", std::to_string(facts.memory_bytes));
   add("swap_bytes", std::to_string(facts.swap_bytes));
   add("page_size", std::to_string(facts.page_size));

@@ -1,6 +1,7 @@
 #include "analysis/findings/facts_of_map.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/byte_size.h"
 
@@ -34,6 +35,11 @@ void add_heap(const MemoryMap& map, std::span<const std::string> words, FindingF
 
 // What native memory tracking does not count.
 void add_outside(const MemoryMap& map, FindingFacts& facts) {
+  facts.beyond_nmt = sum_beyond_nmt([&](std::string_view name) -> std::optional<std::uint64_t> {
+    const MapFigures* part = figures_of(map, name);
+    return part ? part->once() : 0;
+  });
+  if (map.jvm.empty()) facts.beyond_nmt.reset();
   for (const std::string_view name : {"Libraries", "Module image", "Other files", "Unknown"}) {
     const MapFigures* part = figures_of(map, name);
     if (part && part->once()) facts.outside_nmt[std::string(name)] = *part->once();
@@ -50,6 +56,22 @@ void add_stacks(const MemoryMap& map, FindingFacts& facts) {
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> sum_beyond_nmt(
+    const std::function<std::optional<std::uint64_t>(std::string_view)>& resident_of) {
+  // Stacks of the main thread and of threads that are not the JVM's; hsperfdata, a file, is "JVM
+  // internal"; buffers are counted where they are direct, not where they are mapped.
+  constexpr std::array<std::string_view, 10> kParts = {
+      "C heap",     "JVM internal", "Module image",  "Libraries",   "Direct and mapped buffers",
+      "Main stack", "Kernel",       "Thread stacks", "Other files", "Unknown"};
+  std::uint64_t sum = 0;
+  for (const std::string_view part : kParts) {
+    const auto resident = resident_of(part);
+    if (!resident) return std::nullopt;
+    sum += *resident;
+  }
+  return sum;
+}
 
 std::optional<std::uint64_t> heap_maximum_given(std::span<const std::string> words) {
   std::optional<std::uint64_t> maximum;

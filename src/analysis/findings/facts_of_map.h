@@ -1,8 +1,11 @@
 // What a memory map, live or of a recording, tells the findings.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "analysis/findings/findings.h"
 #include "report/model/memory_map.h"
@@ -18,5 +21,10 @@ void add_facts(const report::model::MemoryMap& map, std::span<const std::string>
 
 // The last of -Xmx and -XX:MaxHeapSize among a JVM's words; nothing where it is not given.
 std::optional<std::uint64_t> heap_maximum_given(std::span<const std::string> words);
+
+// FindingFacts::beyond_nmt of a JVM, from what each part has resident, by its name; nothing where
+// one of them is not known.
+std::optional<std::uint64_t> sum_beyond_nmt(
+    const std::function<std::optional<std::uint64_t>(std::string_view)>& resident_of);
 
 }  // namespace ft::analysis

@@ -69,8 +69,13 @@ class Verdict {
 Finding c_library_retained(const FindingFacts& facts) {
   Verdict verdict("c-library-retained");
   const auto* resident = verdict.need(facts.c_heap_resident, "resident memory of the C heap");
+  if (!resident) return verdict.not_evaluated();
+  if (*resident < kWorthSaying) {
+    verdict.number("resident_bytes", *resident);
+    return verdict.quiet("the C heap is small");
+  }
   const auto* used = verdict.need(facts.c_heap_used, "what malloc has handed out");
-  if (!resident || !used) return verdict.not_evaluated();
+  if (!used) return verdict.not_evaluated();
   const std::uint64_t unused = rest(*resident, *used);
   verdict.number("resident_bytes", *resident);
   verdict.number("used_bytes", *used);
@@ -92,6 +97,13 @@ Finding c_library_retained(const FindingFacts& facts) {
 Finding resident_above_nmt(const FindingFacts& facts) {
   Verdict verdict("resident-above-nmt");
   const auto* resident = verdict.need(facts.resident, "resident memory");
+  const bool little_beyond = facts.beyond_nmt && *facts.beyond_nmt < kWorthSaying;
+  if (resident && !facts.nmt_committed && little_beyond) {
+    verdict.number("resident_bytes", *resident);
+    verdict.number("beyond_nmt_bytes", *facts.beyond_nmt);
+    return verdict.quiet(fmt::format("{} lie in parts that NMT does not count, or not whole",
+                                     human_bytes(*facts.beyond_nmt)));
+  }
   const auto* committed = verdict.need(facts.nmt_committed, "the JVM's own account (NMT)");
   if (!resident || !committed) return verdict.not_evaluated();
   const std::uint64_t above = rest(*resident, *committed);

@@ -45,6 +45,9 @@ struct FindingFacts {
   Known<std::uint64_t> nmt_committed;
   // What NMT does not count, with its resident bytes: "libraries", "files".
   std::map<std::string, std::uint64_t> outside_nmt;
+  // Resident bytes of every part of a JVM that NMT does not count, or need not count whole: the
+  // above and the C heap. Resident memory exceeds NMT's committed total by no more than this.
+  Known<std::uint64_t> beyond_nmt;
 
   // Host, control group, and what the JVM was told.
   Known<std::uint64_t> host_memory;

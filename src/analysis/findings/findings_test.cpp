@@ -78,6 +78,28 @@ TEST(Findings, CLibraryRetained) {
   EXPECT_EQ(state(facts, "c-library-retained"), FindingState::Quiet);
 }
 
+TEST(Findings, ASmallCHeapNeedsNoLookInside) {
+  FindingFacts facts;
+  facts.c_heap_resident = 63 * kMiB;
+  EXPECT_EQ(state(facts, "c-library-retained"), FindingState::Quiet);
+  facts.c_heap_resident = 64 * kMiB;
+  EXPECT_EQ(state(facts, "c-library-retained"), FindingState::NotEvaluated);
+}
+
+TEST(Findings, LittleBeyondNmtNeedsNoAnswerOfTheJvm) {
+  FindingFacts facts;
+  facts.resident = kGiB;
+  EXPECT_EQ(state(facts, "resident-above-nmt"), FindingState::NotEvaluated);
+  facts.beyond_nmt = 63 * kMiB;
+  EXPECT_EQ(state(facts, "resident-above-nmt"), FindingState::Quiet);
+  facts.beyond_nmt = 64 * kMiB;
+  EXPECT_EQ(state(facts, "resident-above-nmt"), FindingState::NotEvaluated);
+  // Asked, the answer counts.
+  facts.nmt_committed = 700 * kMiB;
+  facts.beyond_nmt = 10 * kMiB;
+  EXPECT_EQ(state(facts, "resident-above-nmt"), FindingState::Fires);
+}
+
 TEST(Findings, ResidentAboveNmt) {
   FindingFacts facts;
   facts.resident = kGiB;

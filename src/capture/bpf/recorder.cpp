@@ -200,6 +200,7 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
   hooks.on_exit = [&](pid_t pid, int) {
     const Nanoseconds began = now();
     snapshot(pid, "end", host::kProcessSources);
+    if (options_.at_end && pid == target) options_.at_end(pid, sink_);
     held_ += now() - began;
   };
   auto watch = FT_TRY(TargetWatch::follow(child, signals, hooks));
@@ -334,7 +335,10 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
     drain();
     ended = (events[1].revents & POLLIN) != 0;
   }
-  if (!ended) snapshot(target, "end", host::kProcessSources);
+  if (!ended) {
+    snapshot(target, "end", host::kProcessSources);
+    if (options_.at_end) options_.at_end(target, sink_);
+  }
   conclude(target);
   return RecordResult{.stack_copies = std::move(stack_copies_), .file_systems = file_systems_};
 }
