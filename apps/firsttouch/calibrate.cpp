@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,14 +41,23 @@ void note_signal(int signal) {
 class StopOnSignal {
  public:
   StopOnSignal() {
-    struct sigaction action{};
-    action.sa_handler = note_signal;
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
+    for (std::size_t i = 0; i < kSignals.size(); ++i) {
+      struct sigaction action{};
+      action.sa_handler = note_signal;
+      ::sigaction(kSignals[i], nullptr, &before_[i]);
+      if (before_[i].sa_handler != SIG_IGN) ::sigaction(kSignals[i], &action, nullptr);
+    }
   }
   StopOnSignal(const StopOnSignal&) = delete;
   ~StopOnSignal() {
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_DFL);
+    for (std::size_t i = 0; i < kSignals.size(); ++i) {
+      ::sigaction(kSignals[i], &before_[i], nullptr);
+    }
   }
+
+ private:
+  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+  std::array<struct sigaction, kSignals.size()> before_{};
 };
 
 // A line on stderr that is written over; nothing where that is no terminal.
@@ -101,10 +111,12 @@ int run_recorded_child(std::size_t rounds) {
   return kExitDone;
 }
 
-Result<int> run_calibrate(const Arguments& arguments) {
+// Nothing where a signal asked to stop: then nothing was written.
+Result<std::optional<int>> run_calibrate(const Arguments& arguments) {
+  const StopOnSignal stop;
+  Output output = FT_TRY(Output::open(arguments.output));  // before the time is spent
   std::optional<calibrate::Calibration> done;
   {
-    const StopOnSignal stop;
     StepLine line;
     calibrate::Options options;
     options.quick = arguments.quick;
@@ -117,12 +129,7 @@ Result<int> run_calibrate(const Arguments& arguments) {
     };
     done = FT_TRY(calibrate::calibrate(options));
   }
-  if (!done || stop_signal != 0) {
-    fmt::print(stderr, "firsttouch: calibrate: interrupted; nothing was written\n");
-    ::raise(stop_signal);
-    return 128 + stop_signal;
-  }
-  Output output = FT_TRY(Output::open(arguments.output));
+  if (!done || stop_signal != 0) return std::nullopt;
   output.write(calibrate::machine_text(done->machine, done->left_out));
   FT_TRY_VOID(output.finish());
   const auto& measured = done->machine.costs.measured;
@@ -149,7 +156,7 @@ void add_calibrate(CLI::App& app, Outcome& outcome) {
   command->footer(
       "Faults of each kind, memory system calls, TLB flushes, the TLB's reach and the memory's\n"
       "speed are measured again and again, first by the program's own clock, then as a recording\n"
-      "sees them (needs root). It takes about a minute, up to a quarter of the free memory, and\n"
+      "sees them (needs root). It takes half a minute, up to a quarter of the free memory, and\n"
       "changes no setting of the host. What this host cannot do is left out, and the file says "
       "why.\n\n"
       "Examples:\n"
@@ -163,7 +170,11 @@ void add_calibrate(CLI::App& app, Outcome& outcome) {
     }
     const auto status = run_calibrate(*arguments);
     if (!status) return report_failure(outcome, status.error());
-    outcome.exit_status = *status;
+    if (!*status) {
+      fmt::print(stderr, "firsttouch: calibrate: interrupted; nothing was written\n");
+      ::raise(stop_signal);
+    }
+    outcome.exit_status = status->value_or(128 + stop_signal);
   });
 }
 

@@ -101,11 +101,10 @@ std::string date_now() {
   return {text.data(), length};
 }
 
-void set(Cost cost, const std::vector<double>& values, Costs& costs, Costs& spreads) {
-  const auto found = estimate(values);
-  if (!found || found->median <= 0) return;
-  costs.set(cost, found->median);
-  spreads.set(cost, found->spread);
+void set(Cost cost, const std::optional<Extra>& extra, Costs& costs, Costs& spreads) {
+  if (!extra || extra->ns <= 0) return;
+  costs.set(cost, extra->ns);
+  if (const auto found = estimate(extra->by_round)) spreads.set(cost, found->spread);
 }
 
 class Calibrator {
@@ -187,9 +186,9 @@ class Calibrator {
                    .l2_entries_4k = reach.l2_4k,
                    .l1_entries_2m = reach.l1_2m,
                    .l2_entries_2m = reach.l2_2m};
-    set(Cost::TlbL2Hit, reach.l2_hit_ns, costs().cost_ns, costs().cost_spread);
-    set(Cost::TlbWalk4k, reach.walk_4k_ns, costs().cost_ns, costs().cost_spread);
-    set(Cost::TlbWalk2m, reach.walk_2m_ns, costs().cost_ns, costs().cost_spread);
+    set(Cost::TlbL2Hit, reach.l2_hit, costs().cost_ns, costs().cost_spread);
+    set(Cost::TlbWalk4k, reach.walk_4k, costs().cost_ns, costs().cost_spread);
+    set(Cost::TlbWalk2m, reach.walk_2m, costs().cost_ns, costs().cost_spread);
   }
 
   void run_memory() {

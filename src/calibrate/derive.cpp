@@ -76,7 +76,7 @@ std::optional<double> value_of(Cost cost, const Round& round) {
     case Cost::FaultFilePage:
       return file_page(round);
     case Cost::FaultCow:
-      return of(round, {Kind::FileWrite, 1});
+      return of(round, {Kind::FileWrite});
     case Cost::FaultReuse:
       return of(round, {Kind::Reuse});
     case Cost::FaultShmem:

@@ -19,8 +19,8 @@ namespace ft::calibrate {
 namespace {
 
 constexpr std::uint64_t kTablePages = kHugePageSize / kPageSize;  // that one page table maps
-constexpr std::uint64_t kAround = 16;  // pages a read fault of a file maps: fault_around_bytes
-constexpr std::uint64_t kFileFaults = 256;
+constexpr std::uint64_t kAround = 16;       // pages a read fault of a file maps: fault_around_bytes
+constexpr std::uint64_t kFileChunks = 256;  // of kAround pages
 constexpr std::uint64_t kNewTables = 256;
 constexpr std::uint64_t kSharedByFork = 1024;
 constexpr std::uint64_t kMostPoolPages = 16;
@@ -136,8 +136,8 @@ class CachedFile {
   CachedFile() : fd_(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)) {
     struct stat status{};
     if (fd_.valid() && ::fstat(fd_.get(), &status) == 0) {
-      chunks_ = static_cast<std::uint64_t>(status.st_size) / (kAround * kPageSize);
-      chunks_ = std::min(chunks_, kFileFaults);
+      const std::uint64_t whole = static_cast<std::uint64_t>(status.st_size) / kPageSize;
+      chunks_ = std::min(whole / kAround, kFileChunks);
     }
   }
   // Reads what is used of it: in the page cache now.
@@ -149,6 +149,7 @@ class CachedFile {
     return chunks_ != 0;
   }
   int fd() const { return fd_.get(); }
+  std::uint64_t pages() const { return chunks_ * kAround; }
   off_t offset(std::uint64_t chunk) const {
     return static_cast<off_t>(chunk % chunks_ * kAround * kPageSize);
   }
@@ -158,49 +159,85 @@ class CachedFile {
   std::uint64_t chunks_ = 0;
 };
 
-// `pages` of the file at a time, each in an area of its own, so that a fault maps no more.
-Exercise file_touches(Kind kind, std::uint64_t pages, const std::shared_ptr<CachedFile>& file) {
+// A start's files are cached in memory, but what the kernel keeps about them is not in the
+// processor's caches: other memory is read until it is not here either.
+void cool_caches() {
+  constexpr std::uint64_t kBytes = 48 * kMiB;
+  constexpr std::uint64_t kLine = 64;
+  static const Area other = Area::small_pages(kBytes);
+  if (!other) return;
+  for (std::uint64_t at = 0; at < kBytes; at += kLine) write_byte(other.data() + at);
+}
+
+// Reads of `pages` at a time, each in an area of its own, so that a fault maps no more.
+Exercise file_reads(std::uint64_t pages, const std::shared_ptr<CachedFile>& file) {
   const auto area = std::make_shared<Area>();
   const std::uint64_t stride = 2 * kAround * kPageSize;
-  const bool write = kind == Kind::FileWrite;
-  return {.key = {kind, static_cast<std::uint32_t>(pages)},
+  return {.key = {Kind::FileRead, static_cast<std::uint32_t>(pages)},
           .counts = Counts::Faults,
-          .operations = kFileFaults,
+          .operations = kFileChunks,
           .prepare =
               [=] {
-                *area = Area::small_pages(kFileFaults * stride);
+                *area = Area::small_pages(kFileChunks * stride);
                 if (!*area || !file->read()) return false;
-                for (std::uint64_t i = 0; i < kFileFaults; ++i) {
+                for (std::uint64_t i = 0; i < kFileChunks; ++i) {
                   char* const at = area->data() + i * stride;
                   write_byte(at + stride - kPageSize);  // the page table
-                  if (::mmap(at, pages * kPageSize, PROT_READ | (write ? PROT_WRITE : 0),
-                             MAP_PRIVATE | MAP_FIXED, file->fd(), file->offset(i)) == MAP_FAILED) {
+                  if (::mmap(at, pages * kPageSize, PROT_READ, MAP_PRIVATE | MAP_FIXED, file->fd(),
+                             file->offset(i)) == MAP_FAILED) {
                     return false;
                   }
                 }
+                cool_caches();
                 return true;
               },
           .run =
               [=] {
-                for (std::uint64_t i = 0; i < kFileFaults; ++i) {
-                  char* const at = area->data() + i * stride;
-                  if (write) {
-                    write_byte(at);
-                  } else {
-                    read_byte(at);
-                  }
+                for (std::uint64_t i = 0; i < kFileChunks; ++i) {
+                  read_byte(area->data() + i * stride);
                 }
                 return true;
               },
           .clean = [=] { area->reset(); },
           .touch_rest =
               [=] {
-                for (std::uint64_t i = 0; i < kFileFaults; ++i) {
+                for (std::uint64_t i = 0; i < kFileChunks; ++i) {
                   for (std::uint64_t page = 0; page < pages; ++page) {
                     read_byte(area->data() + i * stride + page * kPageSize);
                   }
                 }
               }};
+}
+
+// First writes to a private mapping of it, in one area: areas have what they need for pages of
+// their own (anon_vma) after the first.
+Exercise file_writes(const std::shared_ptr<CachedFile>& file) {
+  const auto area = std::make_shared<Area>();
+  const std::uint64_t pages = file->pages();
+  const std::uint64_t tables = (pages + kTablePages - 1) / kTablePages;
+  return {.key = {Kind::FileWrite},
+          .counts = Counts::Faults,
+          .operations = pages - tables,
+          .prepare =
+              [=] {
+                *area = Area::small_pages(pages * kPageSize);
+                if (!*area || !file->read()) return false;
+                if (::mmap(area->data(), area->bytes(), PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_FIXED, file->fd(), 0) == MAP_FAILED) {
+                  return false;
+                }
+                make_tables(*area, pages);
+                cool_caches();
+                return true;
+              },
+          .run =
+              [=] {
+                for (std::uint64_t page = 0; page < pages; ++page) {
+                  if (!is_for_table(page)) write_byte(area->page(page));
+                }
+                return true;
+              },
+          .clean = [=] { area->reset(); }};
 }
 
 // After a fork whose child is gone, a page is this process's alone again: its first write finds
@@ -310,9 +347,9 @@ void add_faults(const host::HostFacts& facts, std::uint64_t pages, Exercises& ex
   list.push_back(new_tables());
   list.push_back(first_touches({Kind::AnonRead}, read_access, pages, 0));
   list.push_back(first_touches({Kind::ShmemWrite}, write_access, pages, MAP_SHARED));
-  list.push_back(file_touches(Kind::FileRead, 1, file));
-  list.push_back(file_touches(Kind::FileRead, kAround, file));
-  list.push_back(file_touches(Kind::FileWrite, 1, file));
+  list.push_back(file_reads(1, file));
+  list.push_back(file_reads(kAround, file));
+  if (file->pages() != 0) list.push_back(file_writes(file));
   list.push_back(reuses());
   add_folios(facts, pages, exercises);
   add_pool(facts, exercises);

@@ -11,10 +11,10 @@ namespace {
 
 constexpr double kFirstRise = 0.3;           // of a load that finds everything
 constexpr double kHalf = 0.5;                // of a hit in the second level
-constexpr double kSecondRise = 3;            // times such a hit
+constexpr double kSecondRise = 2;            // times such a hit
 constexpr double kBehindFirst = 1.5;         // times the first knee: the second level's plateau
 constexpr std::uint64_t kSecondAtLeast = 4;  // times the first: no core has a smaller second
-constexpr double kWalksFrom = 3;             // times the second knee: few hits are left
+constexpr double kWalksFrom = 2;             // times the second knee: few hits are left
 constexpr double kWalksTo = 5;               // lines and page tables still fit the data caches
 
 // The index of the first point from `from` on whose part passes `limit` for good.

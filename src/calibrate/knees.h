@@ -22,7 +22,7 @@ struct Knees {
   std::optional<std::uint64_t> l1_pages;
   std::optional<std::uint64_t> l2_pages;
   std::optional<double> l2_hit_ns;  // the middle of what lies between the two
-  std::optional<double> walk_ns;    // the middle from three to five times the second
+  std::optional<double> walk_ns;    // the middle from two to five times the second
 };
 
 // `points` by pages, ascending. Thresholds follow from the points: the first knee is where the

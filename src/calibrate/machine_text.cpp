@@ -17,19 +17,19 @@ using sim::profile::Costs;
 using sim::profile::MachineCosts;
 using sim::profile::MachineProfile;
 
-// TOML's basic strings; machine files are ASCII.
+// Machine files are ASCII, and TOML has no control characters.
+std::string plain(std::string_view text) {
+  std::string out(text);
+  std::ranges::replace_if(out, [](unsigned char byte) { return byte < 0x20 || byte >= 0x7f; }, '?');
+  return out;
+}
+
+// TOML's basic strings.
 std::string toml_string(std::string_view text) {
   std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte >= 0x7f) {
-      out += '?';
-    } else {
-      out += c;
-    }
+  for (const char c : plain(text)) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
   }
   return out + "\"";
 }
@@ -75,7 +75,7 @@ void add_comment(std::string& text, std::string_view sentence) {
       text += line + "\n";
       line = "#  ";
     }
-    line += fmt::format(" {}", word);
+    line += " " + plain(word);
   }
   text += line + "\n";
 }

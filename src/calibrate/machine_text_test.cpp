@@ -78,7 +78,7 @@ TEST(MachineText, LeavesOutWhatIsNotKnown) {
 }
 
 TEST(MachineText, SaysWhyInComments) {
-  const std::string reason(300, 'x');
+  const std::string reason = std::string(300, 'x') + " caf\xc3\xa9 \x01 \x7f";
   const std::string text = machine_text(machine(), {"fault_hugetlb_2m: no page is free", reason});
   EXPECT_THAT(text, HasSubstr("# Left out:\n# fault_hugetlb_2m: no page is free\n"));
   EXPECT_TRUE(sim::profile::parse_machine(text, "m.toml"));

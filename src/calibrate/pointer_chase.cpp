@@ -12,7 +12,6 @@
 #include "base/units.h"
 #include "calibrate/area.h"
 #include "calibrate/chain.h"
-#include "calibrate/series.h"
 
 namespace ft::calibrate {
 
@@ -77,7 +76,7 @@ class Curve {
         if (!keep_on()) return false;
         Times& times = times_[size];
         times.load.push_back(time_ring(start_, layout_, size));
-        times.extra.push_back(times.load.back() - time_ring(packed_, Layout::Packed, size));
+        times.packed.push_back(time_ring(packed_, Layout::Packed, size));
       }
     }
     return true;
@@ -87,17 +86,17 @@ class Curve {
   void correct(std::uint64_t l1_pages, double hit_ns) {
     for (auto& [size, times] : times_) {
       if (size / kLinesPerPage <= l1_pages) continue;
-      for (double& extra : times.extra) extra += hit_ns;
+      for (double& packed : times.packed) packed -= hit_ns;
     }
   }
 
-  // The lower quartiles: what disturbs a load makes it longer.
+  // Of the quickest loads: what disturbs them makes them longer.
   std::vector<ReachPoint> points() const {
     std::vector<ReachPoint> points;
     for (const auto& [size, times] : times_) {
-      points.push_back({.pages = size,
-                        .load_ns = quantile(times.load, 0.25),
-                        .extra_ns = quantile(times.extra, 0.25)});
+      const double load = std::ranges::min(times.load);
+      points.push_back(
+          {.pages = size, .load_ns = load, .extra_ns = load - std::ranges::min(times.packed)});
     }
     return points;
   }
@@ -105,8 +104,9 @@ class Curve {
   std::vector<ReachPoint> of_round(std::size_t round) const {
     std::vector<ReachPoint> points;
     for (const auto& [size, times] : times_) {
-      points.push_back(
-          {.pages = size, .load_ns = times.load[round], .extra_ns = times.extra[round]});
+      points.push_back({.pages = size,
+                        .load_ns = times.load[round],
+                        .extra_ns = times.load[round] - times.packed[round]});
     }
     return points;
   }
@@ -114,7 +114,7 @@ class Curve {
  private:
   struct Times {
     std::vector<double> load;
-    std::vector<double> extra;
+    std::vector<double> packed;
   };
   char* start_;
   char* packed_;
@@ -187,14 +187,16 @@ std::optional<Found> find(char* start, Layout layout, char* packed, std::uint64_
   return found;
 }
 
-void take_rounds(const Found& found, std::vector<double>* hits, std::vector<double>& walks) {
-  if (!found.knees.l1_pages) return;
+// Of a level between the knees, which are those of all rounds together: a single round's are
+// noise's.
+std::optional<Extra> extra_of(const Found& found, std::optional<double> Knees::* level) {
+  if (!(found.knees.*level)) return std::nullopt;
+  Extra extra{.ns = *(found.knees.*level), .by_round = {}};
   for (std::size_t round = 0; round < found.rounds; ++round) {
-    // The knees of all rounds together: a single round's are noise's.
     const Knees knees = levels_between(found.curve.of_round(round), found.knees);
-    if (hits && knees.l2_hit_ns) hits->push_back(*knees.l2_hit_ns);
-    if (knees.walk_ns) walks.push_back(*knees.walk_ns);
+    if (knees.*level) extra.by_round.push_back(*(knees.*level));
   }
+  return extra;
 }
 
 constexpr std::uint64_t kAlike = 4;  // knees that lie no further apart are of pages of one size
@@ -224,8 +226,8 @@ void measure_huge(const ReachOptions& options, const Found& small, char* packed,
                     "here ({} pages "
                     "of 4 KiB): what this virtual machine runs on backs them with small pages",
                     *split->knees.l1_pages));
-    take_rounds(*split, nullptr, reach.walk_2m_ns);
-    if (reach.walk_2m_ns.empty()) reach.left_out.emplace_back("tlb_walk_2m: no knee was found");
+    reach.walk_2m = extra_of(*split, &Knees::walk_ns);
+    if (!reach.walk_2m) reach.left_out.emplace_back("tlb_walk_2m: no knee was found");
     return;
   }
   near.reset();
@@ -240,10 +242,10 @@ void measure_huge(const ReachOptions& options, const Found& small, char* packed,
   if (!found) return;
   reach.l1_2m = found->knees.l1_pages;
   reach.l2_2m = found->knees.l2_pages;
-  take_rounds(*found, nullptr, reach.walk_2m_ns);
+  reach.walk_2m = extra_of(*found, &Knees::walk_ns);
   if (!reach.l1_2m)
     reach.left_out.push_back(fmt::format("{}: no knee up to {} pages", kKeys, huge));
-  if (reach.l1_2m && reach.walk_2m_ns.empty()) {
+  if (reach.l1_2m && !reach.walk_2m) {
     reach.left_out.push_back(
         fmt::format("{}tlb_walk_2m: {} huge pages were tried, as many as a quarter of the free "
                     "memory holds",
@@ -268,7 +270,8 @@ TlbReach measure_reach(const ReachOptions& options, const KeepOn& keep_on) {
   if (!small) return reach;
   reach.l1_4k = small->knees.l1_pages;
   reach.l2_4k = small->knees.l2_pages;
-  take_rounds(*small, &reach.l2_hit_ns, reach.walk_4k_ns);
+  reach.l2_hit = extra_of(*small, &Knees::l2_hit_ns);
+  reach.walk_4k = extra_of(*small, &Knees::walk_ns);
   if (!reach.l1_4k) {
     reach.left_out.push_back(
         fmt::format("tlb_*: no knee was found up to {} pages: the host is too noisy", pages));

@@ -13,16 +13,21 @@
 
 namespace ft::calibrate {
 
+// What a load takes more.
+struct Extra {
+  double ns = 0;                 // from the quickest of each point: what disturbs makes it longer
+  std::vector<double> by_round;  // for the spread
+};
+
 // What the TLB of this CPU was seen to do.
 struct TlbReach {
   std::optional<std::uint64_t> l1_4k;
   std::optional<std::uint64_t> l2_4k;
   std::optional<std::uint64_t> l1_2m;
   std::optional<std::uint64_t> l2_2m;
-  // By round.
-  std::vector<double> l2_hit_ns;
-  std::vector<double> walk_4k_ns;
-  std::vector<double> walk_2m_ns;
+  std::optional<Extra> l2_hit;
+  std::optional<Extra> walk_4k;
+  std::optional<Extra> walk_2m;
   std::vector<std::string> left_out;  // sentences with the keys they are about
 };
 

@@ -27,8 +27,8 @@ struct Ran {
 };
 
 // Prepares, runs and cleans up. `mark`, where there is one, is called right before (true) and right
-// after (false) run(), where that worked, and is not part of the time. A run of faults that made another number of
-// them than it should (by a hundredth and two) did not work.
+// after (false) run(), where that worked, and is not part of the time. A run of faults that made
+// another number of them than it should (by a hundredth and two) did not work.
 Ran run_once(const Exercise& exercise, const std::function<void(bool)>& mark = {});
 
 Rounds run_rounds(const std::vector<Exercise>& list, std::size_t rounds, const KeepOn& keep_on);
