@@ -160,10 +160,11 @@ void MapBuilder::add_part(const host::PageRun& run, AddressRange part) {
 
 // One table of PTEs for each 2 MiB in which something is mapped, one of PMDs for each 1 GiB, one of
 // PUDs for each 512 GiB, charged to the lowest address that needs it. An anonymous huge page keeps
-// a table in reserve for the day it is split; huge pages of files and pools do not.
+// a table in reserve for the day it is split; huge pages of files and pools do not. That a page is
+// of a pool its area tells: the words of pagemap, read where there is no scan, do not.
 void MapBuilder::count_tables(const host::PageRun& run, Walked& walked, bool hugetlb) {
   constexpr std::array kSpans = {kHugePageSize, kGiB, 512 * kGiB};
-  const bool leaf_is_huge = run.huge && (run.file || hugetlb);
+  const bool leaf_is_huge = hugetlb || (run.huge && run.file);
   for (std::size_t level = leaf_is_huge ? 1 : 0; level < kSpans.size(); ++level) {
     const std::uint64_t first = run.range.start / kSpans[level];
     const std::uint64_t last = (run.range.end - 1) / kSpans[level];

@@ -120,6 +120,24 @@ TEST(MapBuilder, HugePagesOfFilesHaveNoTableOfTheirOwn) {
   }
 }
 
+// Linux before 6.7 shows a page of 2 MiB as 512 words that look like any others.
+TEST(MapBuilder, PagesOfAPoolHaveNoTableOfTheirOwnHoweverTheyAreSeen) {
+  const std::vector<host::Vma> areas = {area(kHugePageSize, 3 * kHugePageSize)};
+  const std::vector<OwnedPiece> pieces = {{areas[0].range, 0, 1}};
+  std::vector<host::SmapsEntry> counters(1);
+  counters[0].counters.private_hugetlb = 2 * kHugePageSize;
+  for (const bool pool : {false, true}) {
+    if (pool) counters[0].flags.add("ht");
+    MapBuilder builder(areas, pieces, kOwners);
+    builder.set_walk(MapBuilder::Walk::Scan);
+    builder.set_counters(counters);
+    builder.on_run(run(areas[0].range.start, areas[0].range.end));
+    model::MemoryMap map;
+    builder.finish(map, RegionsWanted::No);
+    EXPECT_EQ(map.total.tables, (pool ? 2 : 4) * kPageSize);
+  }
+}
+
 TEST(MapBuilder, PagesOfAFileCountOnce) {
   // Three views of one heap: all of it in the first, one page in the second, one page that the
   // first does not show in the third.
