@@ -761,8 +761,8 @@ int BPF_PROG(kswapd_woken, int node, int zone, int order) {
   return send_mm_event(slot->tid, KSWAPD_WAKE, bpf_ktime_get_ns(), 0, node, order);
 }
 
-// What oom_badness() of mm/oom_kill.c adds up: memory, swap and page tables, in pages. The counters are
-// those it reads, not summed over processors either.
+// What oom_badness() of mm/oom_kill.c adds up: memory, swap and page tables, in pages. The counters
+// are those it reads, not summed over processors either.
 static __always_inline u64 weighed_pages(struct task_struct* task) {
   struct mm_struct* mm = BPF_CORE_READ(task, mm);
   struct mm_struct___before_6_2* old = (void*)mm;
