@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kFirstRise = 0.3;           // of a load that finds everything
 constexpr double kHalf = 0.5;                // of a hit in the second level
-constexpr double kSecondRise = 2;            // times such a hit
+constexpr double kSecondRise = 2.5;          // times such a hit
 constexpr double kBehindFirst = 1.5;         // times the first knee: the second level's plateau
 constexpr std::uint64_t kSecondAtLeast = 4;  // times the first: no core has a smaller second
 constexpr double kWalksFrom = 2;             // times the second knee: few hits are left

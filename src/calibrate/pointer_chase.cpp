@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "base/units.h"
@@ -128,15 +129,28 @@ std::uint64_t faults_so_far() {
   return static_cast<std::uint64_t>(usage.ru_minflt);
 }
 
+// Small pages in a random order: neighbours that lie side by side in memory, too, may share an
+// entry of the TLB, and the knee would tell how memory was handed out.
+void touch_scattered(const Area& area) {
+  std::vector<std::uint32_t> order(area.bytes() / kPageSize);
+  std::iota(order.begin(), order.end(), 0U);
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[mixed(i) % i]);
+  for (const std::uint32_t page : order) write_byte(area.page(page));
+}
+
 // Memory with every page there; empty where the host has not the pages asked for.
 Area touched(std::uint64_t bytes, bool huge) {
   Area area = Area::map(bytes, PROT_READ | PROT_WRITE, MAP_NORESERVE, kHugePageSize);
   if (!area) return area;
   ::madvise(area.data(), bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+  if (!huge) {
+    touch_scattered(area);
+    return area;
+  }
   const std::uint64_t before = faults_so_far();
   for (std::uint64_t at = 0; at < bytes; at += kPageSize) write_byte(area.data() + at);
-  const std::uint64_t faults = faults_so_far() - before;
-  if (huge && faults > bytes / kHugePageSize + bytes / kHugePageSize / 8) area.reset();
+  const std::uint64_t wanted = bytes / kHugePageSize;
+  if (faults_so_far() - before > wanted + wanted / 8) area.reset();
   return area;
 }
 
