@@ -304,6 +304,7 @@ void add_folios(const host::HostFacts& facts, std::uint64_t pages, Exercises& ex
         bytes == kHugePageSize ? "fault_anon_2m" : fmt::format("fault_anon_{}k", bytes / kKiB);
     if (!gives_folios(facts, bytes)) {
       off.push_back(name);
+      if (bytes == kHugePageSize) off.emplace_back("munmap_huge");
       continue;
     }
     const std::uint64_t blocks =

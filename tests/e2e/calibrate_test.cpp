@@ -26,9 +26,10 @@ void expect_possible(const Costs& costs) {
   // What holds on any machine, by factors that no noise makes up for.
   const auto fault = costs.of(Cost::FaultAnon);
   const auto huge = costs.of(Cost::FaultAnon2m);
-  const auto zero = costs.of(Cost::FaultZeroPage);
-  ASSERT_TRUE(fault && zero);
-  if (huge) EXPECT_GT(*huge, *fault);
+  ASSERT_TRUE(fault);
+  if (huge) {
+    EXPECT_GT(*huge, *fault);
+  }
   EXPECT_LT(*fault, 1e6);
 }
 
@@ -89,7 +90,7 @@ TEST(Calibrate, WritesAMachineFileThatReplayTakes) {
   const Finished replayed =
       run({firsttouch(), "replay", scratch("replayed.ft"), "--machine", path});
   EXPECT_EQ(replayed.exit_status(), 0) << replayed.err;
-  EXPECT_THAT(replayed.out, HasSubstr("calibrated"));
+  EXPECT_THAT(replayed.out, HasSubstr("[recorded_ns]"));
 }
 
 TEST(Calibrate, InterruptedItWritesNothing) {
