@@ -26,7 +26,7 @@ import kernels
 import table
 from checks import Checks
 from evidence import Evidence, Missing
-from scenarios.boots import BOOTS
+from scenarios.boots import BOOTS, CI
 
 WORK = ROOT / "build/lab"
 
@@ -177,7 +177,8 @@ def main():
     if options.ci and (options.all or options.names or options.table):
         parser.error("--ci goes with no other choice of what to boot")
     try:
-        pairs = chosen(options.names, options.all)
+        pairs = ([(CI, kernel) for kernel in CI.kernels] if options.ci else
+                 chosen(options.names, options.all))
     except ValueError as error:
         parser.error(str(error))
 

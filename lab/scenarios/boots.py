@@ -81,3 +81,7 @@ BOOTS = (
          (Part("latency", "latency.sh", latency.judge),), Machine(cpus=1), ALL_KERNELS,
          timeout=900),
 )
+
+# What a CI has time for, on each kernel. In no table: what it shows, `quick` shows as well.
+CI = Boot("ci", "a JVM recorded; the model compared", (RECORDER, compared(programs=10)), DISK,
+          timeout=300)
