@@ -163,15 +163,17 @@ std::string recorded_text(const cost::Basis& basis) {
   return text + "\n";
 }
 
-// By costs against recorded, waits left out of both.
-std::string error_text(const cost::Basis& basis) {
-  if (!basis.recorded() || !basis.unchanged().complete()) return "";
+// By costs against recorded, storage left out.
+std::string error_text(const cost::Basis& basis, const cost::Forecast& unchanged) {
+  if (!basis.recorded() || !unchanged.work.complete()) return "";
   const cost::RecordedSums& sums = *basis.recorded();
   const auto work = static_cast<double>(sums.fault_ns + sums.call_ns);
-  const double by_costs = basis.unchanged().fault_ns + basis.unchanged().call_ns;
+  const auto all = work + static_cast<double>(sums.wait_ns);
+  const double work_by_costs = unchanged.work.fault_ns + unchanged.work.call_ns;
   if (work <= 0) return "";
-  return fmt::format("  faults and calls without waits: {} by costs, {} recorded, off by {}\n",
-                     duration(by_costs), duration(work), off_by(by_costs, work));
+  return fmt::format("  off by {} with other waits, by {} without\n",
+                     off_by(work_by_costs + unchanged.wait_ns.value_or(0), all),
+                     off_by(work_by_costs, work));
 }
 
 Json estimate_json(const cost::Forecast& forecast) {
@@ -282,7 +284,7 @@ std::string time_text(const cost::Basis& basis, const cost::Forecast* predicted)
     return "\nNo times: the recording holds none, and no --machine with costs was named.\n";
   }
   std::string text = table(basis, predicted) + "\n" + recorded_text(basis) +
-                     sum_text("By costs", unchanged) + error_text(basis) +
+                     sum_text("By costs", unchanged) + error_text(basis, unchanged) +
                      sources_text(unchanged.work) + unpriced_text(unchanged.work);
   if (!predicted) return text;
   return text + sum_text("Predicted", *predicted) + sources_text(predicted->work) +

@@ -5,7 +5,7 @@
 namespace ft::sim::cost {
 
 Basis::Basis(const Recorded& recorded, const profile::MachineCosts& machine)
-    : prices_(PriceList::of_machine(machine)) {
+    : work_(recorded.work), prices_(PriceList::of_machine(machine)) {
   if (recorded.total_ns && !recorded.times.empty()) {
     prices_.complete(recorded.times.prices());
     recorded_ = recorded.times.sums();
@@ -19,16 +19,12 @@ Forecast forecast(const Basis& basis, const Work& work) {
   if (!basis.recorded()) return result;
   const Estimate& unchanged = basis.unchanged();
   const double before = unchanged.fault_ns + unchanged.call_ns;
-  const double after = result.work.fault_ns + result.work.call_ns;
+  // Only the recording has a price for storage.
+  const double without_waits =
+      result.work.ns_by[static_cast<std::size_t>(Origin::Recording)] - result.work.storage_ns;
   const auto waits = static_cast<double>(basis.recorded()->wait_ns);
-  result.wait_ns = before > 0 ? waits * (after / before) : waits;
+  result.wait_ns = before > 0 ? waits * std::max(without_waits, 0.0) / before : waits;
   result.outside_ns = basis.outside_ns();
-  return result;
-}
-
-Forecast forecast_unchanged(const Basis& basis) {
-  Forecast result{.work = basis.unchanged(), .wait_ns = {}, .outside_ns = basis.outside_ns()};
-  if (basis.recorded()) result.wait_ns = static_cast<double>(basis.recorded()->wait_ns);
   return result;
 }
 

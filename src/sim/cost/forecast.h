@@ -25,6 +25,7 @@ class Basis {
   // without costs leaves all to the recording.
   Basis(const Recorded& recorded, const profile::MachineCosts& machine);
 
+  const Work& work() const { return work_; }
   const PriceList& prices() const { return prices_; }
   // Nothing where the recording holds no times.
   const std::optional<RecordedSums>& recorded() const { return recorded_; }
@@ -34,6 +35,7 @@ class Basis {
   const Estimate& unchanged() const { return unchanged_; }
 
  private:
+  Work work_;
   PriceList prices_;
   std::optional<RecordedSums> recorded_;
   Nanoseconds outside_ns_ = 0;
@@ -42,8 +44,9 @@ class Basis {
 
 struct Forecast {
   Estimate work;
-  // Waits are no operations: as many as were recorded, in proportion to the work, and what was
-  // recorded outside. Nothing where the recording holds no times.
+  // Waits are no operations. Those of work that the recording's own prices are for come in the
+  // recorded proportion. A machine's costs are means of many operations: what usually interrupts
+  // them is in them, and nothing is added. Nothing where the recording holds no times.
   std::optional<double> wait_ns;
   Nanoseconds outside_ns = 0;
 
@@ -53,7 +56,9 @@ struct Forecast {
 };
 
 Forecast forecast(const Basis& basis, const Work& work);
-// Of what was recorded itself: with the recorded waits.
-Forecast forecast_unchanged(const Basis& basis);
+// Of what was recorded itself.
+inline Forecast forecast_unchanged(const Basis& basis) {
+  return forecast(basis, basis.work());
+}
 
 }  // namespace ft::sim::cost
