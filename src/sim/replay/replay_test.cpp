@@ -146,6 +146,23 @@ TEST(Replay, ExecsOwnPagesAreKnownWhereTheThreadKeepsThemToItself) {
   EXPECT_EQ(result.of(Aspect::VmPte).agreed, 1U) << "tables for the segment and for the stack";
 }
 
+// A real-time kernel has no huge pages: its host shows no folder of theirs.
+TEST(Replay, AdviceAboutHugePagesIsRefusedWhereThereAreNone) {
+  for (const bool has_them : {false, true}) {
+    TraceBuilder trace;
+    trace.material.trace.meta["host.kernel"] = "6.1.0-56-rt-amd64";
+    trace.material.trace.meta["host.page_size"] = "4096";
+    if (has_them) trace.material.trace.meta["host.thp.enabled"] = "madvise";
+    trace.exec_snapshot();
+    trace.map(0x3000, kFirst);
+    constexpr std::uint64_t kAdviseHugePage = 14;
+    trace.call(SyscallNumber::Madvise, {kFirst, 0x3000, kAdviseHugePage}, has_them ? 0 : -22);
+    const ValidateResult result = validate(trace.material);
+    EXPECT_EQ(result.of(Aspect::Results).compared, 1U);
+    EXPECT_EQ(result.of(Aspect::Results).agreed, 1U) << text_of(result.contradictions);
+  }
+}
+
 TEST(Replay, ResidentCountsMayLackWhatThreadsKeep) {
   for (const auto& [release, agreed] : {std::pair{"6.1.0-56-amd64", 2U}, {"6.12.117", 1U}}) {
     TraceBuilder trace;
