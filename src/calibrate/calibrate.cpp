@@ -25,7 +25,6 @@ namespace {
 using sim::profile::Cost;
 using sim::profile::Costs;
 using sim::profile::Measured;
-using sim::profile::MeasuredTlb;
 
 constexpr std::uint64_t kPages = 8192;          // 32 MiB, more than a core's caches keep
 constexpr std::uint64_t kRecordedPages = 4096;  // each is an event

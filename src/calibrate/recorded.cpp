@@ -87,7 +87,7 @@ std::uint64_t RecordedRounds::lost() const {
 
 std::vector<Round> RecordedRounds::rounds(const std::vector<Exercise>& list) const {
   const auto sorted = [](auto values, auto time) {
-    std::ranges::stable_sort(values, {}, time);
+    std::ranges::sort(values, {}, time);
     return values;
   };
   const auto faults = sorted(faults_, &Happened::ts);
