@@ -16,7 +16,8 @@ using nlohmann::json;
 json finding_of(const std::string& file, const std::string& name) {
   const Finished report = run({firsttouch(), "report", file, "--format", "json"});
   EXPECT_EQ(report.exit_status(), 0) << report.err;
-  for (const json& finding : json::parse(report.out)["findings"]) {
+  const json root = json::parse(report.out);
+  for (const json& finding : root["findings"]) {
     if (finding["name"] == name) return finding;
   }
   return {};
