@@ -257,7 +257,7 @@ void add_watch(CLI::App& app, Outcome& outcome, std::vector<std::string> target)
   command->add_flag("--json", arguments->json, "A JSON object a line; with --once, one, indented");
   command->add_flag(
       "--no-faults", arguments->no_faults,
-      "Do not count page faults by subsystem, which takes the process some 100 ns each");
+      "Do not count page faults by subsystem, which takes the process some 0.2 µs each");
   command->add_flag("--ask-jvm", arguments->ask_jvm,
                     "Ask the JVM for its own account once a minute, which takes it some memory");
   command->add_option("-o,--output", arguments->output, "Write to this file instead")

@@ -26,7 +26,7 @@ analysis::WatchLook look_at_host(const host::HostFiles& files = host::HostFiles(
 class WatchSampler {
  public:
   struct Options {
-    bool count_faults = true;  // by BPF, where that is allowed; each costs the process some 100 ns
+    bool count_faults = true;  // by BPF, where that is allowed; each costs the process some 0.2 µs
     bool ask_jvm = false;      // once a minute, for its own account
   };
   explicit WatchSampler(const Options& options, host::HostFiles files = host::HostFiles())

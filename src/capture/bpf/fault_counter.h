@@ -1,5 +1,5 @@
 // FaultCounter counts the page faults of a running process by where they are, in the kernel, from
-// its construction to its destruction. A fault costs the process some 100 ns more; nothing is
+// its construction to its destruction. A fault costs the process some 0.2 µs more; nothing is
 // recorded of it but that it came.
 #pragma once
 
