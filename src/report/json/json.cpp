@@ -62,6 +62,8 @@ Json time_of(const Report& report) {
   return {{"wall_ns", or_null(time.wall_ns)},
           {"user_ns", or_null(time.user_ns)},
           {"system_ns", or_null(time.system_ns)},
+          {"waiting_least_ns", or_null(time.idle_least_ns)},
+          {"waiting_most_ns", or_null(time.idle_most_ns)},
           {"kernel_mm_ns", time.kernel_mm ? Json(time.kernel_mm->total_ns) : Json(nullptr)},
           {"kernel_mm_parts", std::move(parts)},
           {"memory_calls_ns", or_null(time.calls_gross_ns)},
