@@ -62,8 +62,11 @@ TEST(Calibrate, WritesAMachineFileThatReplayTakes) {
   for (const Cost cost : {Cost::Syscall, Cost::FaultAnon, Cost::FaultFile, Cost::FaultShmem,
                           Cost::Mmap, Cost::Munmap, Cost::MunmapPage, Cost::Mprotect, Cost::Madvise,
                           Cost::MadvisePage, Cost::Mremap, Cost::Brk, Cost::PopulatePage}) {
-    EXPECT_TRUE(costs.cost_ns.of(cost)) << name_of(cost);
-    EXPECT_TRUE(costs.cost_spread.of(cost)) << name_of(cost);
+    EXPECT_EQ(costs.cost_ns.of(cost).has_value(), costs.cost_spread.of(cost).has_value());
+    // What drowns in the noise of a busy host is left out, and that is said.
+    if (costs.cost_ns.of(cost)) continue;
+    expect_said(cost, *text);
+    EXPECT_TRUE(costs.measured && costs.measured->noisy.value_or(false)) << name_of(cost);
   }
   for (const Cost cost : {Cost::FaultAnon64k, Cost::FaultAnon2m, Cost::FaultHugetlb2m,
                           Cost::FlushRemote, Cost::TlbWalk4k, Cost::TlbWalk2m}) {
@@ -88,7 +91,6 @@ TEST(Calibrate, WritesAMachineFileThatReplayTakes) {
   }
   expect_possible(costs.recorded_ns);
   EXPECT_TRUE(costs.recorded_ns.of(Cost::Mmap));
-  EXPECT_TRUE(costs.recorded_ns.of(Cost::MunmapPage));
 
   record("replayed.ft", {"/bin/true"});
   const Finished replayed =
@@ -102,7 +104,7 @@ TEST(Calibrate, InterruptedItWritesNothing) {
   const fs::path path = scratch("interrupted/here.toml");
   fs::create_directory(path.parent_path());
   Running running({firsttouch(), "calibrate", "-o", path.string()});
-  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
   running.send(SIGINT);
   const int status = running.wait();
   ASSERT_TRUE(WIFSIGNALED(status)) << status;
