@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <map>
 #include <random>
 
@@ -327,6 +328,31 @@ TEST_F(History, ThreadsRaceForAddresses) {
   EXPECT_EQ(contradictions(), 0U);
   ASSERT_NE(at(kHigh), "nothing");
   EXPECT_EQ(history_->region_at(kPid, kHigh, kEnd)->prot, 1U);
+}
+
+// As with -XX:+UseLargePages and a pool that is too small.
+TEST_F(History, AFixedMappingThatFindsNoHugePageLeavesAHole) {
+  reserve_heap();
+  b.mmap(kHeap, 256 * kMiB, kRw, kCommit | MAP_HUGETLB, {"jvm!os::commit_memory_special()"}).ret =
+      -ENOMEM;
+  const Nanoseconds failed = b.now;
+  b.mmap(kHeap, 2 * kMiB, kRw, kCommit, {"jvm!SafepointMechanism::default_initialize()"});
+  EXPECT_EQ(contradictions(), 0U);
+  EXPECT_EQ(at(kHeap, failed), "nothing");
+  EXPECT_EQ(at(kHeap), "Java heap");
+  EXPECT_EQ(evidence(kHeap), Evidence::Inherited);
+  EXPECT_EQ(at(kHeap + 2 * kMiB), "nothing");
+  EXPECT_EQ(at(kHeap + 256 * kMiB), "Java heap");
+}
+
+// Another errno, or no huge pages asked for: refused before anything was changed.
+TEST_F(History, OtherFailuresLeaveWhatWasThere) {
+  reserve_heap();
+  b.mmap(kHeap, 256 * kMiB, kRw, kCommit | MAP_HUGETLB, {"jvm!os::commit_memory_special()"}).ret =
+      -EINVAL;
+  b.mmap(kHeap + kGiB, 2 * kMiB, kRw, kCommit, {"jvm!os::commit_memory()"}).ret = -ENOMEM;
+  EXPECT_EQ(at(kHeap), "Java heap");
+  EXPECT_EQ(at(kHeap + kGiB), "Java heap");
 }
 
 TEST_F(History, FailedAndUnfinishedCallsHaveNoEffect) {

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <tuple>
 #include <unordered_map>
@@ -39,6 +40,7 @@ struct Space {
   event::Pid pid = 0;
   std::uint32_t number = 0;
   IntervalMap<Piece> live;
+  IntervalMap<AreaId> holes;  // that failed calls left, with the area they were in
   // A snapshot said what exec or attach found. Without one, a call about something never mapped may
   // well be about what execve mapped, and is no contradiction.
   bool complete = false;
@@ -308,7 +310,7 @@ class Replayer {
     const event::Syscall& call = trace_.syscalls[index];
     const event::SyscallShape* shape = event::find_shape(call.number);
     if (shape == nullptr) return;
-    if (call.failed()) return attempt(index);
+    if (call.failed()) return attempt(index, at);
     Space& space = space_of(call.pid);
     switch (call.number) {
       case SyscallNumber::Mmap:
@@ -343,9 +345,10 @@ class Replayer {
     }
   }
 
-  // A failed mmap has no effect, but its stack tells whose attempt it was.
-  void attempt(std::size_t index) {
+  // A failed mmap has no effect but perhaps a hole, and its stack tells whose attempt it was.
+  void attempt(std::size_t index, Nanoseconds at) {
     const event::Syscall& call = trace_.syscalls[index];
+    if (leaves_a_hole(call)) leave_hole(space_of(call.pid), index, at);
     if (call.number == SyscallNumber::Mmap && facts_.of(call).rule != nullptr) {
       Space& space = space_of(call.pid);
       const AreaId area = new_area(AreaOrigin::Attempt, space, {}, index);
@@ -353,6 +356,35 @@ class Replayer {
     } else if (event::find_shape(call.number)->addr >= 0) {
       aim(space_of(call.pid), index, call.addr());
     }
+  }
+
+  // Whether a pool has the pages of a mapping is found out when what was at its place is gone
+  // already (mm/mmap.c, mmap_region(), 6.1 to 6.18; hugetlbfs_file_mmap()).
+  static bool leaves_a_hole(const event::Syscall& call) {
+    if (call.number != SyscallNumber::Mmap || !call.finished || call.ret != -ENOMEM) return false;
+    constexpr std::uint64_t kNeeded = MAP_FIXED | MAP_HUGETLB;
+    return (call.flags() & (kNeeded | MAP_FIXED_NOREPLACE)) == kNeeded;
+  }
+
+  // Who then takes small pages instead is still in the area that he meant to commit.
+  void leave_hole(Space& space, std::size_t index, Nanoseconds at) {
+    const event::Syscall& call = trace_.syscalls[index];
+    const auto range = checked_range(index, call.addr(), mapped_length(call));
+    if (!range) return;
+    const auto [area, single] = area_under(space, *range);
+    retire(space, *range, at);
+    space.live.erase(*range);
+    if (single) space.holes.assign(*range, area);
+  }
+
+  // What the kernel makes of the length asked for, up to whole pages of a pool.
+  static std::uint64_t mapped_length(const event::Syscall& call) {
+    const std::uint64_t length = call.length();
+    const std::uint64_t flags = call.flags();
+    if ((flags & MAP_HUGETLB) == 0 || length >= kAddressLimit) return length;
+    const std::uint64_t shift = (flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK;
+    const std::uint64_t page = shift == 0 ? kHugePageSize : std::uint64_t{1} << shift;
+    return (length + page - 1) & ~(page - 1);
   }
 
   // The call is about whatever lies at the address now.
@@ -377,17 +409,14 @@ class Replayer {
   void map(Space& space, std::size_t index, Nanoseconds at) {
     const event::Syscall& call = trace_.syscalls[index];
     const auto flags = static_cast<std::uint32_t>(call.flags());
-    std::uint64_t length = call.length();
-    if ((flags & MAP_HUGETLB) != 0 && length < kAddressLimit) {
-      const std::uint32_t shift = (flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK;
-      const std::uint64_t page = shift == 0 ? kHugePageSize : std::uint64_t{1} << shift;
-      length = (length + page - 1) & ~(page - 1);
-    }
-    const auto range = checked_range(index, static_cast<std::uint64_t>(call.ret), length);
+    const auto range =
+        checked_range(index, static_cast<std::uint64_t>(call.ret), mapped_length(call));
     if (!range) return;
 
     const bool fixed = (flags & MAP_FIXED) != 0;
-    const auto [area_below, single] = area_under(space, *range);
+    auto [area_below, single] = area_under(space, *range);
+    if (fixed && area_below == kNoArea) std::tie(area_below, single) = hole_under(space, *range);
+    space.holes.erase(*range);
     if (!fixed && area_below != kNoArea) {
       contradict(index, "mmap was given what is still mapped", *range);
     }
@@ -429,10 +458,25 @@ class Replayer {
     return {area, one && area != kNoArea && covered == range.end};
   }
 
+  // The same for the holes in it.
+  static std::pair<AreaId, bool> hole_under(const Space& space, AddressRange range) {
+    AreaId area = kNoArea;
+    bool one = true;
+    std::uint64_t covered = range.start;
+    space.holes.for_each_in(range, [&](AddressRange hole, AreaId value) {
+      one = one && hole.start == covered && (area == kNoArea || area == value);
+      area = value;
+      covered = hole.end;
+    });
+    if (!one || covered != range.end) return {kNoArea, false};
+    return {area, area != kNoArea};
+  }
+
   void unmap(Space& space, std::size_t index, Nanoseconds at) {
     const event::Syscall& call = trace_.syscalls[index];
     const auto range = checked_range(index, call.addr(), call.length());
     if (!range) return;
+    space.holes.erase(*range);
     aim(space, index, range->start);
     if (area_under(space, *range).first == kNoArea && space.complete) {
       contradict(index, "munmap of what was never mapped", *range);
