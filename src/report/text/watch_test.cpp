@@ -144,7 +144,16 @@ TEST(WatchCsv, HeadingAndRowsHaveTheSameColumns) {
   const std::string row = csv::watch_row(a_watch(), kParts);
   EXPECT_EQ(std::ranges::count(heading, ','), std::ranges::count(row, ','));
   EXPECT_THAT(heading, HasSubstr("java_heap_resident_bytes"));
-  EXPECT_TRUE(row.ends_with("1048576,1073741824,0\n")) << row;
+  // Resident bytes of each, then faults a second, which are not known here.
+  EXPECT_TRUE(row.ends_with("1048576,1073741824,0,,,\n")) << row;
+  EXPECT_TRUE(
+      heading.ends_with(",c_heap_resident_bytes,java_heap_faults_per_second,"
+                        "metaspace_faults_per_second,c_heap_faults_per_second\n"));
+  model::Watch counted = a_watch();
+  counted.process->subsystems->rows.front().faults_per_second = 12;
+  const std::string name = counted.process->subsystems->rows.front().name;
+  EXPECT_TRUE(csv::watch_row(counted, std::array<std::string_view, 1>{name}).ends_with(",12.000\n"))
+      << csv::watch_row(counted, kParts);
   EXPECT_EQ(std::ranges::count(csv::watch_row({}, kParts), ','),
             std::ranges::count(csv::watch_heading({}, kParts), ','));
 }
