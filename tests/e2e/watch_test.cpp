@@ -321,7 +321,9 @@ TEST(Watch, CountsFaultsWhereTheyAre) {
   ASSERT_TRUE(watch.wait_for("\"sample\":2"));
   target.send(SIGUSR1);
   ASSERT_TRUE(target.wait_for("touched"));
-  ASSERT_TRUE(watch.wait_for("\"sample\":6"));
+  // The walk that takes the counts comes when its share of the processor allows: later on a busy
+  // one.
+  ASSERT_TRUE(watch.wait_for("\"sample\":20"));
   watch.send(SIGTERM);
   watch.wait();
   std::istringstream lines(watch.output());
