@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "host/cgroup_levels.h"
 #include "host/host_memory.h"
+#include "host/node_cpus.h"
 
 namespace ft::app {
 

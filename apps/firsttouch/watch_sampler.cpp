@@ -8,6 +8,7 @@
 #include "analysis/watch/subsystems.h"
 #include "base/clock.h"
 #include "host/cgroup_levels.h"
+#include "host/node_cpus.h"
 #include "live_findings.h"
 
 namespace ft::app {

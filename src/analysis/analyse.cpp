@@ -16,6 +16,10 @@ namespace ft::analysis {
 namespace {
 
 FindingFacts facts_of(const Passes& passes, const report::model::Report& report) {
+  // With one node it is known where all is.
+  if (meta_number(passes.trace, "host.nodes") == 1) {
+    return recorded_facts(report, passes.subject, passes.trace);
+  }
   const auto placement = placement_at_end(passes);
   const BytesByNode* heap = nullptr;
   if (placement) {

@@ -6,7 +6,7 @@
 
 #include "analysis/findings/facts_of_map.h"
 #include "base/text.h"
-#include "host/host_files.h"
+#include "host/node_cpus.h"
 
 namespace ft::analysis {
 
@@ -37,26 +37,15 @@ void add_heap(const Report& report, std::span<const std::string> words, FindingF
   if (!facts.heap_reserved && !zgc) facts.heap_reserved = heap->reserved_bytes;
 }
 
-// The nodes that any of `cpus` belongs to, a list as in /proc/PID/status.
-std::optional<std::vector<std::uint32_t>> nodes_of_cpus(const event::Trace& trace,
-                                                        std::string_view cpus) {
+host::NodeCpus recorded_node_cpus(const event::Trace& trace) {
   constexpr std::string_view kKey = "host.node_cpus.";
-  const auto wanted = host::numbers_of_list(cpus);
-  if (!wanted) return std::nullopt;
-  std::vector<std::uint32_t> nodes;
-  bool told = false;
+  host::NodeCpus lists;
   for (auto at = trace.meta.lower_bound(std::string(kKey));
        at != trace.meta.end() && at->first.starts_with(kKey); ++at) {
     const auto node = parse_integer<std::uint32_t>(std::string_view(at->first).substr(kKey.size()));
-    const auto here = host::numbers_of_list(at->second);
-    if (!node || !here) continue;
-    told = true;
-    const bool any = std::ranges::any_of(
-        *here, [&](std::uint32_t cpu) { return std::ranges::binary_search(*wanted, cpu); });
-    if (any) nodes.push_back(*node);
+    if (node) lists[*node] = at->second;
   }
-  if (!told) return std::nullopt;
-  return nodes;
+  return lists;
 }
 
 void add_nodes(const event::Trace& trace, const Subject& subject, const BytesByNode* heap_by_node,
@@ -69,7 +58,8 @@ void add_nodes(const event::Trace& trace, const Subject& subject, const BytesByN
     return;
   }
   if (heap_by_node) facts.heap_by_node = *heap_by_node;
-  if (subject.status) facts.cpu_nodes = nodes_of_cpus(trace, subject.status->cpus_allowed);
+  if (!subject.status) return;
+  facts.cpu_nodes = host::nodes_of_cpus(recorded_node_cpus(trace), subject.status->cpus_allowed);
 }
 
 void add_stacks(const Report& report, FindingFacts& facts) {

@@ -172,12 +172,8 @@ HostFacts read_host_facts(const HostFiles& files) {
   read_sysctls(files, facts);
   if (const auto online = files.text("/sys/devices/system/node/online")) {
     facts.nodes = std::max<std::uint64_t>(1, count_of_list(*online).value_or(1));
-    for (const std::uint32_t node :
-         numbers_of_list(*online).value_or(std::vector<std::uint32_t>{})) {
-      const auto cpus = files.text(fmt::format("/sys/devices/system/node/node{}/cpulist", node));
-      if (cpus) facts.node_cpus[node] = *cpus;
-    }
   }
+  facts.node_cpus = read_node_cpus(files);
   if (Result<MemoryCgroup> cgroup = read_memory_cgroup(files, "self")) {
     facts.cgroup = std::move(*cgroup);
   }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +12,7 @@
 #include "base/units.h"
 #include "host/cgroup.h"
 #include "host/host_files.h"
+#include "host/node_cpus.h"
 
 namespace ft::host {
 
@@ -41,12 +41,12 @@ struct HostFacts {
   std::string architecture;    // "x86_64"
   std::string cpu_model;
   std::string cpu_vendor;
-  std::string hypervisor;                          // "yes" where the CPU says that it is a guest's
-  std::uint64_t cpus = 0;                          // online
-  std::uint64_t cores = 0;                         // distinct
-  std::uint64_t sockets = 0;                       // distinct
-  std::uint64_t nodes = 1;                         // online NUMA nodes
-  std::map<std::uint32_t, std::string> node_cpus;  // each node's CPUs as a list, "0-7,16"
+  std::string hypervisor;     // "yes" where the CPU says that it is a guest's
+  std::uint64_t cpus = 0;     // online
+  std::uint64_t cores = 0;    // distinct
+  std::uint64_t sockets = 0;  // distinct
+  std::uint64_t nodes = 1;    // online NUMA nodes
+  NodeCpus node_cpus;
   std::uint64_t memory_bytes = 0;
   std::uint64_t available_bytes = 0;
   std::uint64_t swap_bytes = 0;

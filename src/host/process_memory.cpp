@@ -117,26 +117,4 @@ Result<CommandWords> read_command_words(const HostFiles& files, const ProcessIde
   return command;
 }
 
-std::optional<std::vector<std::uint32_t>> nodes_of_cpus(const HostFiles& files,
-                                                        std::string_view cpus) {
-  const std::string folder = "/sys/devices/system/node/";
-  const auto wanted = numbers_of_list(cpus);
-  if (!wanted) return std::nullopt;
-  std::vector<std::uint32_t> nodes;
-  bool told = false;
-  for (const std::string& name : files.names_in(folder)) {
-    if (!name.starts_with("node")) continue;
-    const auto node = parse_integer<std::uint32_t>(std::string_view(name).substr(4));
-    const auto list = node ? files.text(folder + name + "/cpulist") : std::nullopt;
-    const auto here = list ? numbers_of_list(*list) : std::nullopt;
-    if (!here) continue;
-    told = true;
-    const bool any = std::ranges::any_of(
-        *here, [&](std::uint32_t cpu) { return std::ranges::binary_search(*wanted, cpu); });
-    if (any) nodes.push_back(*node);
-  }
-  if (!told) return std::nullopt;
-  return nodes;
-}
-
 }  // namespace ft::host

@@ -74,8 +74,4 @@ struct CommandWords {
 };
 Result<CommandWords> read_command_words(const HostFiles& files, const ProcessIdentity& who);
 
-// The nodes of the CPUs that a list such as "0-3,8" names; nothing where the host does not tell.
-std::optional<std::vector<std::uint32_t>> nodes_of_cpus(const HostFiles& files,
-                                                        std::string_view cpus);
-
 }  // namespace ft::host

@@ -1,5 +1,7 @@
 #include "host/process_memory.h"
 
+#include "host/node_cpus.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
