@@ -96,23 +96,21 @@ Cells cells_of(const Watch& watch, std::span<const std::string_view> subsystems)
       cells.emplace_back(rate.name + "_per_second", shown(rate.per_second));
     }
   }
+  const auto* view =
+      watch.process && watch.process->subsystems ? &*watch.process->subsystems : nullptr;
+  const auto row_named = [&](std::string_view name) -> const SubsystemView* {
+    const auto row = std::ranges::find(view->rows, name, &SubsystemView::name);
+    return row == view->rows.end() ? nullptr : &*row;
+  };
   for (const std::string_view name : subsystems) {
-    std::string cell;
-    if (watch.process && watch.process->subsystems) {
-      const auto& rows = watch.process->subsystems->rows;
-      const auto row = std::ranges::find(rows, name, &SubsystemView::name);
-      cell = row == rows.end() ? "0" : std::to_string(row->resident);
-    }
-    cells.emplace_back(snake_case(name) + "_resident_bytes", std::move(cell));
+    const SubsystemView* row = view ? row_named(name) : nullptr;
+    cells.emplace_back(snake_case(name) + "_resident_bytes",
+                       view ? std::to_string(row ? row->resident : 0) : std::string());
   }
   for (const std::string_view name : subsystems) {
-    std::string cell;
-    if (watch.process && watch.process->subsystems) {
-      const auto& rows = watch.process->subsystems->rows;
-      const auto row = std::ranges::find(rows, name, &SubsystemView::name);
-      if (row != rows.end()) cell = shown(row->faults_per_second);
-    }
-    cells.emplace_back(snake_case(name) + "_faults_per_second", std::move(cell));
+    const SubsystemView* row = view ? row_named(name) : nullptr;
+    cells.emplace_back(snake_case(name) + "_faults_per_second",
+                       row ? shown(row->faults_per_second) : std::string());
   }
   return cells;
 }
