@@ -28,7 +28,8 @@ class FaultCounter {
   FaultCounter& operator=(FaultCounter&&) noexcept;
   ~FaultCounter();
 
-  // Those since the last time.
+  // Those since the last time. A fault in the very moment that its block is read and taken away may
+  // be in neither count.
   Result<Counts> take();
 
  private:
