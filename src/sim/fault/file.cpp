@@ -99,11 +99,11 @@ bool FaultHandler::do_fault_around(Vma& vma, std::uint64_t address, Outcome& out
   virt::PageTable& table = around_.table;
   const Entry* pmd = table.find_pmd(address);
   if (pmd == nullptr || *pmd == 0) {
-    // A block that ends with the file is left to the fault itself, so that what lies behind the
-    // end stays out of reach.
     const unsigned order = file.order_of(first);
     const std::uint64_t block_end = ((first >> order) + 1) << order;
-    if (!file.is_shmem() && block_end > file.pages() - 1) return false;
+    if (around_.behaviour.fault_around_spares_last_block && !file.is_shmem() &&
+        block_end > file.pages() - 1)
+      return false;
     if (order == phys::kHugeOrder && do_set_pmd(vma, address, false, outcome)) return true;
   }
   if (!make_pte_table(address)) return false;

@@ -39,6 +39,7 @@ Behaviour behaviour_of(Release release) {
   Behaviour behaviour;
   behaviour.name = since(18) ? "6.18" : since(12) ? "6.12" : "6.1";
   behaviour.anonymous_huge_alignment = huge_alignment(release);
+  behaviour.clean_pages_get_write_back = since(2);
   behaviour.per_vma_lock = since(4);
   behaviour.saved_dirty = since(6);
   behaviour.stack_maps_refuse_huge_pages = since(7);
@@ -50,6 +51,7 @@ Behaviour behaviour_of(Release release) {
   behaviour.droppable_maps = since(11);
   behaviour.fixed_unmaps_first = !since(12);
   behaviour.new_area_tries_next_first = !since(12);
+  behaviour.fault_around_spares_last_block = since(12);
   behaviour.guard_pages = since(13);
   behaviour.huge_zero_becomes_huge = since(13);
   behaviour.collapses_read_only_blocks = since(18);

@@ -47,6 +47,10 @@ struct Behaviour {
   // mprotect that takes write away gives back the commitment of an area that was never written to
   // (6.5), mm/mprotect.c mprotect_fixup.
   bool read_only_gives_back_commitment = true;
+  // mprotect that gives write back makes an exclusive anonymous page writable at once also where it
+  // is clean, as MADV_FREE leaves it, and also a huge one (6.2); before, dirty small pages only.
+  // mm/mprotect.c can_change_pte_writable, mm/huge_memory.c change_huge_pmd.
+  bool clean_pages_get_write_back = true;
 
   // mremap.
   // MREMAP_FIXED without a change of size moves a range of many areas (6.17), mm/mremap.c
@@ -89,6 +93,10 @@ struct Behaviour {
   // Page cache: a fault maps the whole block (folio) it meets, not only the window of fault-around
   // or a single page (6.18), mm/filemap.c filemap_map_folio_range, mm/memory.c finish_fault.
   bool maps_whole_blocks = true;
+  // Fault-around leaves a block that ends with the file to the fault itself while there is no
+  // table, so that what lies behind the end stays out of reach (6.12.y, 6.18). Before, a read
+  // behind the end maps the file's last page on its way to SIGBUS. mm/filemap.c filemap_map_pages.
+  bool fault_around_spares_last_block = true;
 
   // A part of a larger anonymous block is reused by a write when no other process maps the block
   // any more (6.15), mm/memory.c __wp_can_reuse_large_anon_folio.

@@ -474,6 +474,58 @@ TEST_F(ProcessTest, BehindTheEndOfAFileIsABusError) {
   EXPECT_EQ(process_->faults().minor, 0U);
 }
 
+// filemap_map_pages: only the last page of the file is within the area, and no table is there yet.
+TEST_F(ProcessTest, ReadBehindTheEndMapsTheLastPageBefore612) {
+  for (const bool older : {true, false}) {
+    Settings mine = settings();
+    mine.behaviour = older ? kernel::Behaviour::linux_6_1() : kernel::Behaviour::linux_6_12();
+    process_ = std::make_unique<Process>(mine, frames_, committed_);
+    const auto shared = std::make_shared<BackingFile>(FileKind::Regular, 16 * kPageSize + 100);
+    const OpenFile file{.file = shared};
+    const std::uint64_t at = 0x600000000;
+    ASSERT_EQ(process_->mmap(at, 2 * kPageSize, kReadWrite, MAP_PRIVATE | MAP_FIXED, &file,
+                             16 * kPageSize),
+              static_cast<std::int64_t>(at));
+    EXPECT_EQ(touch(at + kPageSize, Access::Read).kind, Kind::BusPastEnd);
+    EXPECT_EQ(process_->resident().file, older ? 1U : 0U);
+    EXPECT_EQ(process_->page_table().view(at).present, older);
+    EXPECT_EQ(pte_tables(), older ? 1U : 0U);
+    EXPECT_EQ(touch(at, Access::Read).kind, older ? Kind::NoFault : Kind::FileRead);
+  }
+}
+
+// can_change_pte_writable: pages that MADV_FREE cleaned.
+TEST_F(ProcessTest, CleanPagesWaitForAWriteFaultAfterMprotectIn61) {
+  for (const bool older : {true, false}) {
+    Settings mine = settings();
+    mine.behaviour = older ? kernel::Behaviour::linux_6_1() : kernel::Behaviour::linux_6_12();
+    process_ = std::make_unique<Process>(mine, frames_, committed_);
+    const std::uint64_t at = map(4 * kPageSize);
+    touch(at);
+    touch(at + kPageSize);
+    expect(process_->mprotect(at, 4 * kPageSize, PROT_READ));
+    expect(process_->madvise(at, kPageSize, MADV_FREE));
+    expect(process_->mprotect(at, 4 * kPageSize, kReadWrite));
+    EXPECT_EQ(touch(at).kind, older ? Kind::WriteReuse : Kind::NoFault) << "clean";
+    EXPECT_EQ(touch(at + kPageSize).kind, Kind::NoFault) << "dirty";
+  }
+}
+
+// change_huge_pmd: 6.1 never gives write back to a huge page by itself.
+TEST_F(ProcessTest, HugePagesWaitForAWriteFaultAfterMprotectIn61) {
+  for (const bool older : {true, false}) {
+    Settings mine = settings();
+    mine.behaviour = older ? kernel::Behaviour::linux_6_1() : kernel::Behaviour::linux_6_12();
+    process_ = std::make_unique<Process>(mine, frames_, committed_);
+    const std::uint64_t at = map_at(0x600000000, 2 * kMiB);
+    advise_huge(at, 2 * kMiB);
+    EXPECT_EQ(touch(at).order, 9U);
+    expect(process_->mprotect(at, 2 * kMiB, PROT_READ));
+    expect(process_->mprotect(at, 2 * kMiB, kReadWrite));
+    EXPECT_EQ(touch(at).kind, older ? Kind::WriteReuse : Kind::NoFault);
+  }
+}
+
 TEST_F(ProcessTest, TruncationTakesPagesFromEveryMapper) {
   const auto shared = std::make_shared<BackingFile>(FileKind::Shmem, 8 * kPageSize);
   const OpenFile file{.file = shared};

@@ -242,7 +242,7 @@ class PageTable {
   void zap_hugetlb(AddressRange range, Gather& gather);
   void free_below(TablePage& table, unsigned shift, AddressRange range, AddressRange bounds,
                   Gather& gather);
-  Entry changed_protection(const Vma& vma, Entry old) const;
+  Entry changed_protection(const Vma& vma, Entry old, bool huge) const;
   void move_ptes(AddressRange part, Entry& from, std::uint64_t to_start, Gather& gather);
   bool move_whole(AddressRange from, std::uint64_t to_start, unsigned shift, Gather& gather);
   bool move_huge(AddressRange from, std::uint64_t to_start, Gather& gather);

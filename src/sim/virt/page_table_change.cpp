@@ -1,7 +1,8 @@
 // PageTable: entries that stay but change.
-// Sources: mm/mprotect.c change_pte_range, can_change_pte_writable; mm/madvise.c
-// madvise_free_pte_range, madvise_cold_or_pageout_pte_range, madvise_guard_install;
-// arch/x86/include/asm/pgtable.h pte_modify; arch/x86/include/asm/tlbflush.h pte_flags_need_flush.
+// Sources: mm/mprotect.c change_pte_range, can_change_pte_writable; mm/huge_memory.c
+// change_huge_pmd, can_change_pmd_writable; mm/madvise.c madvise_free_pte_range,
+// madvise_cold_or_pageout_pte_range, madvise_guard_install; arch/x86/include/asm/pgtable.h
+// pte_modify; arch/x86/include/asm/tlbflush.h pte_flags_need_flush.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -39,7 +40,7 @@ Entry PageTable::write_protected(Entry entry) const {
   return entry;
 }
 
-Entry PageTable::changed_protection(const Vma& vma, Entry old) const {
+Entry PageTable::changed_protection(const Vma& vma, Entry old, bool huge) const {
   const phys::Pfn pfn = frame_of(old);
   Entry now = make_entry(pfn, (bits_of(old) & kKept) | (page_bits(vma) & ~kKept));
   if ((now & kWritable) != 0) {
@@ -49,6 +50,7 @@ Entry PageTable::changed_protection(const Vma& vma, Entry old) const {
   now = write_protected(now);
   if ((vma.flags & kVmWrite) == 0 || (now & kPresent) == 0) return now;
   // can_change_pte_writable: spares the write fault that would only find that nobody else is there.
+  if (!behaviour_.clean_pages_get_write_back && (huge || !is_dirty(now))) return now;
   const Frame& frame = frame_table_[pfn];
   const bool upgrade =
       vma.is_private() ? frame.kind == FrameKind::Anonymous && (frame.flags & phys::kExclusive) != 0
@@ -65,7 +67,7 @@ void PageTable::change_protection(const Vma& vma, AddressRange range, Gather& ga
     if (is_leaf(pmd)) {
       if (part.size() == kHugePageSize) {
         const Entry old = pmd;
-        pmd = changed_protection(vma, old);
+        pmd = changed_protection(vma, old, true);
         if (needs_flush(old, pmd)) gather.changed(part, kPmdShift);
         pages += kEntries;
         return;
@@ -78,7 +80,7 @@ void PageTable::change_protection(const Vma& vma, AddressRange range, Gather& ga
       Entry& pte = table.entries[index_of(at, kPageShift)];
       if (!is_present(pte)) continue;
       const Entry old = pte;
-      pte = changed_protection(vma, old);
+      pte = changed_protection(vma, old, false);
       if (needs_flush(old, pte)) gather.changed({at, at + kPageSize}, kPageShift);
       ++pages;
     }
