@@ -10,6 +10,7 @@ import dataclasses
 import enum
 import fcntl
 import pathlib
+import platform
 import re
 import shlex
 import shutil
@@ -71,6 +72,14 @@ def need_tools():
                if not shutil.which(tool) and not pathlib.Path("/sbin", tool).exists()]
     if missing:
         raise Unavailable(f"not installed: {', '.join(missing)} (./dev packages lab)")
+    if platform.machine() != "x86_64":
+        raise Unavailable(f"the guests are x86-64, this is {platform.machine()}")
+    known = subprocess.run(["qemu-system-x86_64", "-device", "help"], stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, check=False)
+    if known.returncode != 0:
+        raise Unavailable(f"QEMU does not run: {(known.stderr.strip() or 'no message')[-200:]}")
+    if "virtio-9p-pci" not in known.stdout:
+        raise Unavailable("this QEMU shares no folders: it was built without virtio-9p")
 
 
 def build_initrd(kernel, target):

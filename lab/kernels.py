@@ -10,6 +10,7 @@ import fnmatch
 import lzma
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -100,15 +101,17 @@ def offsets(data, magic):
         at = data.find(magic, at + 1)
 
 
-def run(command, **options):
+def run(command, seconds, **options):
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False,
-                              timeout=FETCH_SECONDS, **options)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds,
+                              **options)
     except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"{command[0]} {command[1]}: no end after {FETCH_SECONDS} s") from error
+        raise Unavailable(f"{shlex.join(command)}: no end after {seconds:.0f} s") from error
+    except OSError as error:
+        raise Unavailable(f"{command[0]}: {error.strerror}") from error
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()
-        raise Unavailable(f"{command[0]} {command[1]}: {said[-1] if said else done.returncode}")
+        raise Unavailable(f"{shlex.join(command)}: {said[-1] if said else done.returncode}")
 
 
 def unpack_package(archive, into):
@@ -133,6 +136,8 @@ def unpack_package(archive, into):
             (modules / path.name[:-3]).write_bytes(lzma.decompress(path.read_bytes()))
         else:
             shutil.copy(path, modules / path.name)
+    if not (modules / "9p.ko").exists():
+        raise Unavailable(f"{archive.name} holds no module 9p: guests could mount nothing")
     image = images[0].read_bytes()
     (into / "vmlinuz").write_bytes(image)
     (into / "vmlinux").write_bytes(unpack_image(image))
@@ -147,8 +152,8 @@ def cached(name, cache):
     return Kernel(name, release.read_text(), folder) if release.exists() else None
 
 
-def prepare(name, cache, progress=lambda text: None):
-    """The named kernel, fetched unless it is in the cache. Raises Unavailable."""
+def prepare(name, cache, progress=lambda text: None, seconds=FETCH_SECONDS):
+    """The named kernel, fetched in `seconds` unless it is in the cache. Raises Unavailable."""
     package = resolve(KERNELS[name])
     have = cached(name, cache)
     if have and (package is None or package == f"linux-image-{have.release}"):
@@ -159,7 +164,8 @@ def prepare(name, cache, progress=lambda text: None):
     downloads = cache / "packages"
     downloads.mkdir(parents=True, exist_ok=True)
     try:
-        run(["apt-get", "-q", "download", package], cwd=downloads)
+        run(["apt-get", "-q", "-o", "Acquire::http::Timeout=20", "download", package], seconds,
+            cwd=downloads)
     except Unavailable:
         if have:  # an older one of the same series serves as well
             return have

@@ -13,7 +13,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 import traceback
 
 LAB = pathlib.Path(__file__).resolve().parent
@@ -21,6 +20,7 @@ ROOT = LAB.parent
 sys.path.insert(0, str(LAB))
 
 # pylint: disable=wrong-import-position
+import ci
 import guest
 import kernels
 import table
@@ -30,18 +30,15 @@ from scenarios.boots import BOOTS, CI
 
 WORK = ROOT / "build/lab"
 
-CI_SECONDS = 300
-CI_LEAST_SECONDS = 60  # in less no boot comes to its end
-
 
 def say(text):
     print(text, flush=True)
 
 
 class Lab:
-    def __init__(self, build, overrides, again, deadline=None):
+    def __init__(self, build, overrides, again, clock=None):
         self.build = build
-        self.deadline = deadline  # of time.monotonic(), for all boots together
+        self.clock = clock  # of a CI: for all boots together
         self.again = again  # judge what an earlier run left
         self.overrides = overrides  # settings of the parts, for looking closer at one
         self.kernels = {}
@@ -58,6 +55,8 @@ class Lab:
             if not found[name].exists():
                 raise kernels.Unavailable(f"{found[name]} is not built")
         jdks = sorted(pathlib.Path("/usr/lib/jvm").glob("*/bin/java"))
+        if not jdks:
+            raise kernels.Unavailable("no JVM in /usr/lib/jvm")
         first = [java for java in jdks if "-17-" in str(java)] or jdks
         newest = [java for java in jdks if "-25-" in str(java)]
         found["JAVA"] = first[0].resolve()
@@ -82,48 +81,62 @@ class Lab:
 
     def kernel(self, name):
         if name not in self.kernels:
-            self.kernels[name] = kernels.prepare(name, WORK / "kernels", say)
+            seconds = self.clock.fetch_seconds() if self.clock else kernels.FETCH_SECONDS
+            self.kernels[name] = kernels.prepare(name, WORK / "kernels", say, seconds)
         return self.kernels[name]
 
     def run(self, boot, kernel_name):
         """Boots once and judges each part. Returns a list of table.Row."""
-        left = None if self.deadline is None else self.deadline - time.monotonic()
         try:
-            if left is not None and left < CI_LEAST_SECONDS:
-                raise kernels.Unavailable(f"no time left of the {CI_SECONDS} s for all")
-            guest.need_tools()
-            environment = self.programs()
-            kernel = self.kernel(kernel_name)
+            kernel, outcome = self.outcome(boot, kernel_name)
         except kernels.Unavailable as reason:
-            return [table.Row(boot.name, part.name, kernel_name, "skip", str(reason))
-                    for part in boot.parts]
+            why = str(reason)
+        except (OSError, subprocess.SubprocessError) as error:  # a full disk, a tool that fails
+            why = f"not to be had here: {error}"
+        else:
+            return self.judged(boot, kernel, outcome)
+        return [table.Row(boot.name, part.name, kernel_name, "skip", why) for part in boot.parts]
+
+    def outcome(self, boot, kernel_name):
+        """The kernel, and how its boot ended. Raises Unavailable and what programs that fail raise."""
+        guest.need_tools()
+        environment = self.programs()
+        kernel = self.kernel(kernel_name)
+        folder = WORK / ("ci" if self.clock else "results") / f"{boot.name}@{kernel_name}"
+        if self.again and (folder / "ended").exists():
+            return kernel, guest.outcome_of(folder)
         parts = " ".join(f"{part.name}={part.script}" for part in boot.parts)
         settings = {key: value for part in boot.parts for key, value in part.settings.items()}
         settings.update(self.overrides)
-        folder = WORK / ("ci" if self.deadline else "results") / f"{boot.name}@{kernel_name}"
-        if self.again and (folder / "ended").exists():
-            outcome = guest.outcome_of(folder)
-        else:
-            outcome = guest.boot(kernel, self.machine(boot),
-                                 {"LAB_PARTS": parts, **environment, **settings}, folder,
-                                 boot.timeout if left is None else min(boot.timeout, left))
-        say(f"  {boot.name}@{kernel_name} ({kernel.release}): {outcome.end.value}"
+        timeout = boot.timeout
+        if self.clock:
+            self.clock.need(ci.LEAST_SECONDS)
+            timeout = min(timeout, self.clock.left())
+        return kernel, guest.boot(kernel, self.machine(boot),
+                                  {"LAB_PARTS": parts, **environment, **settings}, folder, timeout)
+
+    def judged(self, boot, kernel, outcome):
+        say(f"  {boot.name}@{kernel.name} ({kernel.release}): {outcome.end.value}"
             f"{': ' + outcome.detail if outcome.detail else ''}, {outcome.seconds:.0f} s")
         return [self.judge(boot, part, kernel, outcome) for part in boot.parts]
 
     def machine(self, boot):
         """In a CI nothing may fail by chance: see Machine.one_thread."""
-        return dataclasses.replace(boot.machine, one_thread=True) if self.deadline else boot.machine
+        return dataclasses.replace(boot.machine, one_thread=True) if self.clock else boot.machine
 
     def judge(self, boot, part, kernel, outcome):
         checks = Checks()
-        if not outcome.ok:
-            checks.that("the boot comes to its end", False, f"{outcome.end.value}: {outcome.detail}")
+        ended = "" if outcome.ok else f"{outcome.end.value}: {outcome.detail}"
+        if ended:
+            checks.that("the boot comes to its end", False, ended)
         evidence = Evidence(outcome.out / part.name, self.programs()["FT"], kernel.name)
         try:
             part.judge(evidence, checks)
         except Missing as missing:
             checks.that("all evidence is there", False, missing)
+        except (OSError, subprocess.SubprocessError) as error:  # the host's trouble: too slow, full
+            ended = ended or f"judging it came to no end: {error}"
+            checks.that("the evidence can be judged", False, error)
         except Exception:  # pylint: disable=broad-exception-caught
             checks.that("the evidence can be judged", False, traceback.format_exc(limit=-2))
         for failure in checks.failures:
@@ -133,7 +146,7 @@ class Lab:
             f"{'; ' + '; '.join(checks.figures) if checks.figures else ''}")
         return table.Row(boot.name, part.name, kernel.name, state, "", kernel.release,
                          len(checks.verdicts), [vars(failure) for failure in checks.failures],
-                         checks.deviations, checks.figures, checks.skipped)
+                         checks.deviations, checks.figures, checks.skipped, outcome.seconds, ended)
 
 
 def chosen(names, everything):
@@ -159,7 +172,10 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME[@KERNEL]")
     parser.add_argument("--all", action="store_true", help="every boot, and the table in docs/")
     parser.add_argument("--ci", action="store_true",
-                        help="one boot of each kernel, within five minutes, into a folder of its own")
+                        help="one boot of each kernel, within five minutes, into a folder of its own; "
+                             "fails only if a second boot repeats it")
+    parser.add_argument("--seconds", type=float, default=ci.SECONDS, metavar="S",
+                        help="the time that --ci has")
     parser.add_argument("--list", action="store_true", help="say what there is")
     parser.add_argument("--table", action="store_true", help="write the table from what has run")
     parser.add_argument("--set", action="append", default=[], metavar="LAB_KEY=VALUE",
@@ -177,20 +193,18 @@ def main():
     if options.ci and (options.all or options.names or options.table):
         parser.error("--ci goes with no other choice of what to boot")
     try:
-        pairs = ([(CI, kernel) for kernel in CI.kernels] if options.ci else
-                 chosen(options.names, options.all))
+        pairs = [] if options.ci else chosen(options.names, options.all)
     except ValueError as error:
         parser.error(str(error))
 
     # Ended by a signal, the guest has to be ended too.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     lab = Lab(options.build.resolve(), dict(setting.split("=", 1) for setting in options.set),
-              options.again, time.monotonic() + CI_SECONDS if options.ci else None)
-    rows = []
+              options.again, ci.Clock(options.seconds) if options.ci else None)
+    rows = ci.run(lab, CI, lab.clock, say) if options.ci else []
     for boot, kernel in pairs if not (options.table and not options.names) else []:
         rows += lab.run(boot, kernel)
-        if not options.ci:
-            table.remember(WORK / "results", rows)
+        table.remember(WORK / "results", rows)
     if options.all or options.table:
         table.write(ROOT / "docs/lab.md", BOOTS, table.remembered(WORK / "results"))
     for row in rows:

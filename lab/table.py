@@ -23,6 +23,8 @@ class Row:
     deviations: list = dataclasses.field(default_factory=list)
     figures: list = dataclasses.field(default_factory=list)
     skipped: list = dataclasses.field(default_factory=list)
+    seconds: float = 0  # that the boot took, all its parts
+    ended: str = ""  # how, where the boot did not come to its end
 
     @property
     def key(self):

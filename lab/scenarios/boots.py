@@ -84,4 +84,4 @@ BOOTS = (
 
 # What a CI has time for, on each kernel. In no table: what it shows, `quick` shows as well.
 CI = Boot("ci", "a JVM recorded; the model compared", (RECORDER, compared(programs=10)), DISK,
-          timeout=300)
+          timeout=140)

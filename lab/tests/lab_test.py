@@ -9,6 +9,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 # pylint: disable=wrong-import-position
+import ci
 import evidence
 import guest
 import kernels
@@ -190,21 +191,114 @@ class Pressure(unittest.TestCase):
 
 
 class Ci(unittest.TestCase):
-    def test_without_time_a_boot_is_skipped(self):
-        made = lab.Lab(pathlib.Path("/nowhere"), {}, False, deadline=lab.time.monotonic() + 5)
-        boot = next(boot for boot in boots.BOOTS if boot.quick)
-        rows = made.run(boot, "6.12")
+    """When a CI is red."""
+
+    def setUp(self):
+        self.said = []
+
+    @staticmethod
+    def row(state, *failed, seconds=20, **more):
+        return table.Row("ci", "recorder", "6.1", state, seconds=seconds,
+                         failures=[{"what": what, "detail": ""} for what in failed], **more)
+
+    def settled(self, *tries):
+        return ci.settled(boots.CI, "recorder", "6.1", list(tries), self.said.append)
+
+    def test_what_two_boots_repeat_is_red(self):
+        row = self.settled(self.row("FAIL", "a", "b"), self.row("FAIL", "b", "c"))
+        self.assertEqual(row.state, "FAIL")
+        self.assertEqual([failure["what"] for failure in row.failures], ["b"])
+
+    def test_what_one_boot_shows_is_told(self):
+        self.assertEqual(self.settled(self.row("FAIL", "a"), self.row("pass")).state, "pass")
+        self.assertIn("a", self.said[0])
+        alone = self.settled(self.row("FAIL", "a"))
+        self.assertEqual(alone.state, "skip")
+        self.assertIn("not seen again: a", alone.why)
+        unlike = self.settled(self.row("FAIL", "a"), self.row("FAIL", "b"))
+        self.assertEqual(unlike.state, "skip")
+        self.assertIn("in different ways: a, then b", unlike.why)
+
+    def test_a_guest_that_was_lost_is_never_red(self):
+        lost = self.row("FAIL", "the boot comes to its end", ended="it ran out of time")
+        for tries in ((lost,), (lost, lost), (lost, self.row("FAIL", "a")),
+                      (self.row("FAIL", "a"), lost)):
+            self.assertEqual(self.settled(*tries).state, "skip", tries)
+        self.assertIn("it ran out of time", self.settled(lost, lost).why)
+        self.assertEqual(self.settled(lost, self.row("pass")).state, "pass")
+        self.assertEqual(self.said, [])
+
+    def test_neither_is_one_that_was_slow(self):
+        slow = self.row("FAIL", "a", seconds=ci.SLOW_SECONDS + 1)
+        row = self.settled(slow, slow)
+        self.assertEqual(row.state, "skip")
+        self.assertIn("too slow to tell", row.why)
+
+    def test_what_did_not_boot_at_all(self):
+        self.assertIn("no time", self.settled().why)
+        self.assertEqual(self.settled(self.row("skip", why="no QEMU")).why, "no QEMU")
+        row = self.settled(self.row("FAIL", "a"), self.row("skip", why="no time"))
+        self.assertIn("not seen again: a", row.why)
+
+    def boots_of(self, answers, seconds=1000):
+        """Runs with boots that answer as told, by kernel: what came of them, and their order."""
+        order = []
+
+        class Told:
+            @staticmethod
+            def run(boot, kernel):
+                order.append(kernel)
+                return [answers[kernel].pop(0)(boot, part, kernel) for part in boot.parts]
+        rows = ci.run(Told, boots.CI, ci.Clock(seconds), self.said.append)
+        return rows, order
+
+    @staticmethod
+    def answer(state, seconds=20.0):
+        def made(boot, part, kernel):
+            failures = [{"what": "a", "detail": ""}] if state == "FAIL" else []
+            return table.Row(boot.name, part.name, kernel, state, failures=failures, seconds=seconds)
+        return made
+
+    def test_a_kernel_is_booted_again_only_after_a_failure(self):
+        good, bad = self.answer("pass"), self.answer("FAIL")
+        parts = len(boots.CI.parts)
+        rows, order = self.boots_of({"6.1": [bad] * parts + [good] * parts, "6.12": [good] * parts})
+        self.assertEqual(order, ["6.1", "6.12", "6.1"])
+        self.assertEqual({row.state for row in rows}, {"pass"})
+        rows, order = self.boots_of({"6.1": [good] * parts, "6.12": [bad] * 2 * parts})
+        self.assertEqual({row.kernel: row.state for row in rows}, {"6.1": "pass", "6.12": "FAIL"})
+        skipped = self.answer("skip")
+        rows, order = self.boots_of({"6.1": [skipped] * parts, "6.12": [skipped] * parts})
+        self.assertEqual(order, ["6.1", "6.12"])
+
+    def test_no_second_boot_without_the_time_for_it(self):
+        bad, parts = self.answer("FAIL", seconds=90.0), len(boots.CI.parts)
+        rows, order = self.boots_of({"6.1": [bad] * parts, "6.12": [bad] * parts}, seconds=100)
+        self.assertEqual(order, ["6.1", "6.12"])
         self.assertEqual({row.state for row in rows}, {"skip"})
-        self.assertIn("no time left", rows[0].why)
+
+    def test_the_clock_ends_whatever_runs(self):
+        def forever(boot, part, kernel):
+            while True:
+                lab.signal.pause()
+        rows, order = self.boots_of({"6.1": [forever], "6.12": []}, seconds=0.2)
+        self.assertEqual(order, ["6.1"])
+        self.assertEqual({row.state for row in rows}, {"skip"})
+        self.assertEqual(len(rows), len(boots.CI.parts) * 2)
+
+    def test_without_time_nothing_is_booted(self):
+        with self.assertRaises(kernels.Unavailable):
+            ci.Clock(5).need(ci.LEAST_SECONDS)
 
     def test_what_is_not_built_is_skipped_with_the_reason(self):
-        made = lab.Lab(pathlib.Path("/nowhere"), {}, False, deadline=lab.time.monotonic() + 300)
+        made = lab.Lab(pathlib.Path("/nowhere"), {}, False, ci.Clock(300))
         rows = made.run(next(boot for boot in boots.BOOTS if boot.quick), "6.12")
         self.assertEqual({row.state for row in rows}, {"skip"})
+        self.assertTrue(rows[0].why)
 
     def test_processors_are_emulated_in_turn(self):
         boot = next(boot for boot in boots.BOOTS if boot.quick)
-        self.assertTrue(lab.Lab(pathlib.Path("/"), {}, False, deadline=1.0).machine(boot).one_thread)
+        self.assertTrue(lab.Lab(pathlib.Path("/"), {}, False, ci.Clock(1)).machine(boot).one_thread)
         self.assertFalse(lab.Lab(pathlib.Path("/"), {}, False).machine(boot).one_thread)
 
 
