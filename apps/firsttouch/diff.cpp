@@ -51,12 +51,7 @@ Result<void> sort_files(DiffArguments& arguments) {
 
 Result<void> run(DiffArguments& arguments) {
   if (arguments.format == "html") {
-    const std::vector<std::string> pair = {arguments.before.front(), arguments.after.front()};
-    if (arguments.before.size() + arguments.after.size() > 2) {
-      return fail("diff", "a page shows one recording of each side",
-                  "leave --before and --after out, or use --format text");
-    }
-    return print_html(pair, arguments.top, arguments.output);
+    return print_html(arguments.before, arguments.after, arguments.top, arguments.output);
   }
   const auto before = FT_TRY(analysed(arguments.before));
   const auto after = FT_TRY(analysed(arguments.after));

@@ -1,5 +1,6 @@
 // firsttouch report FILE: what the recorded start asked of memory management, and what it cost.
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,7 +51,8 @@ std::string rendered(const report::model::Report& report, const ReportArguments&
 
 Result<void> run(const ReportArguments& arguments) {
   if (arguments.format == "html") {
-    return print_html(arguments.files, arguments.top, arguments.output);
+    const std::span<const std::string> files = arguments.files;
+    return print_html(files.first(1), files.subspan(1), arguments.top, arguments.output);
   }
   if (arguments.files.size() > 1) {
     return fail("report", "several recordings in one report are for --format html");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <numeric>
 #include <set>
 #include <utility>
 #include <vector>
@@ -249,7 +250,20 @@ std::vector<Setting> changed_settings(std::span<const NamedReport> before,
   return changed;
 }
 
+Nanoseconds cost_of(const Report& report) {
+  if (report.time.kernel_mm) return report.time.kernel_mm->total_ns;
+  return report.time.wall_ns.value_or(0);
+}
+
 }  // namespace
+
+std::size_t typical_run(std::span<const NamedReport> group) {
+  FT_CHECK(!group.empty());
+  std::vector<std::size_t> order(group.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return cost_of(group[i].report); });
+  return order[(order.size() - 1) / 2];
+}
 
 Difference difference_of(std::span<const NamedReport> before, std::span<const NamedReport> after) {
   FT_CHECK(!before.empty() && !after.empty());

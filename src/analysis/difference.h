@@ -5,6 +5,7 @@
 // lies within the other's range: a rank test, which takes no shape of the noise for granted.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 
@@ -17,6 +18,11 @@ struct NamedReport {
   std::string name;
   report::model::Report report;
 };
+
+// Which run of the group to show where only one can be: the one whose time in memory management is
+// the median (of an even number the lower of the middle two), by wall time where that is not known.
+// REQUIRES: not empty.
+std::size_t typical_run(std::span<const NamedReport> group);
 
 // REQUIRES: neither is empty.
 report::model::Difference difference_of(std::span<const NamedReport> before,

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <array>
 
 namespace ft::analysis {
 namespace {
@@ -77,6 +78,16 @@ TEST(Difference, WhatARunCouldNotKnowIsNoZero) {
   const Difference difference = difference_of(before, after);
   EXPECT_EQ(row_of(difference, "Java heap", "page faults").verdict, Verdict::Unknown);
   EXPECT_EQ(row_of(difference, "start", "wall time").verdict, Verdict::Unknown);
+}
+
+TEST(Difference, TheTypicalRunIsTheMedianOne) {
+  EXPECT_EQ(typical_run(std::array{run_of("a", 1, 900), run_of("b", 1, 100), run_of("c", 1, 500)}),
+            2U);
+  EXPECT_EQ(typical_run(std::array{run_of("a", 1, 900), run_of("b", 1, 100)}), 1U);
+  NamedReport costly = run_of("a", 1, 100);
+  costly.report.time.kernel_mm.emplace().total_ns = 5'000;
+  EXPECT_EQ(typical_run(std::array{costly, run_of("b", 1, 900), run_of("c", 1, 10'000)}), 0U)
+      << "the kernel's time counts where it is known";
 }
 
 TEST(Difference, TellsWhatWasSetOtherwiseAndWhatWasLost) {

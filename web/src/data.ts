@@ -336,6 +336,35 @@ export interface Picture extends Omit<RawPicture, "regions" | "cells" | "calls" 
   flushes: Counts | null;
 }
 
+// One figure over the runs of one side that know it.
+export interface Spread {
+  median: number;
+  least: number;
+  most: number;
+  runs: number;
+}
+
+export interface DifferenceRow {
+  group: string;
+  figure: string;
+  unit: string; // "bytes", "ns", "" for counts
+  before: Spread | null;
+  after: Spread | null;
+  change: Maybe;
+  share: Maybe;
+  verdict: "same" | "more" | "less" | "unknown";
+}
+
+// As `diff --format json` prints it.
+export interface Difference {
+  before: string[];
+  after: string[];
+  settings: { name: string; before: string; after: string }[];
+  chance: number;
+  rows: DifferenceRow[];
+  warnings: string[];
+}
+
 export interface Recording {
   name: string;
   report: Report;
@@ -403,11 +432,14 @@ function align(recordings: Recording[]): void {
   }
 }
 
-export function readData(text: string): Recording[] {
-  const data = JSON.parse(text) as { recordings: { name: string; report: Report; picture: RawPicture; flame: Flame }[] };
+export function readData(text: string): { recordings: Recording[]; difference: Difference | null } {
+  const data = JSON.parse(text) as {
+    recordings: { name: string; report: Report; picture: RawPicture; flame: Flame }[];
+    difference: Difference | null;
+  };
   const recordings = data.recordings.map((r) => ({ name: r.name, report: r.report, picture: unpack(r.picture), flame: r.flame, shift: 0 }));
   align(recordings);
-  return recordings;
+  return { recordings, difference: data.difference };
 }
 
 export function whyMissing(recording: Recording, ...keys: string[]): string {

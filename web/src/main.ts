@@ -1,7 +1,8 @@
 // Puts the page together.
 import { costCharts, residentChart } from "./charts";
+import { comparison } from "./compare";
 import { costBars, costSentence } from "./costs";
-import { readData, whyMissing, type Recording } from "./data";
+import { readData, whyMissing, type Difference, type Recording } from "./data";
 import { absent, figure, h, quoted, section } from "./dom";
 import { flameGraph } from "./flame";
 import { bytes, count, duration, share } from "./format";
@@ -64,35 +65,6 @@ function each(recordings: Recording[], make: (recording: Recording) => HTMLEleme
     ...recordings.map((r, i) => h("div", { "data-recording": i }, recordings.length > 1 ? h("h3", {}, `${"AB"[i]}: `, quoted(r.name, 80)) : null, make(r))));
 }
 
-// A and B side by side, and what changed.
-function comparison(recordings: Recording[]): HTMLElement | null {
-  const [a, b] = recordings;
-  if (!a || !b) return null;
-  type Line = [string, number | null, number | null, (v: number) => string];
-  const lines: Line[] = [
-    ["wall time", a.report.time.wall_ns, b.report.time.wall_ns, duration],
-    ["memory management", a.report.time.kernel_mm_ns, b.report.time.kernel_mm_ns, duration],
-    ["page faults", a.report.faults.count, b.report.faults.count, count],
-    ["time in page faults", a.report.faults.total_ns, b.report.faults.total_ns, duration],
-    ["mapped", a.report.memory.reserved_bytes, b.report.memory.reserved_bytes, bytes],
-    ["committed", a.report.memory.committed_bytes, b.report.memory.committed_bytes, bytes],
-    ["in memory at the end", a.report.memory.resident_end_bytes, b.report.memory.resident_end_bytes, bytes],
-    ["page tables", a.report.page_tables.bytes, b.report.page_tables.bytes, bytes],
-  ];
-  const names = new Set([...a.report.subsystems, ...b.report.subsystems].map((s) => s.name));
-  for (const name of names) {
-    const of = (r: Recording) => r.report.subsystems.find((s) => s.name === name);
-    const left = of(a)?.resident_end_bytes ?? (of(a) ? null : 0);
-    const right = of(b)?.resident_end_bytes ?? (of(b) ? null : 0);
-    if (left !== right) lines.push([`${name}, in memory`, left, right, bytes]);
-  }
-  return section("compare", "A beside B", "Single recordings differ from run to run; small differences mean nothing.",
-    h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...["", "A", "B", "difference", "B is"].map((t, i) => h("th", { scope: "col", class: i ? "number" : "" }, t)))),
-      h("tbody", {}, ...lines.map(([name, left, right, text]) => h("tr", { "data-compare": name }, h("th", { scope: "row" }, name), h("td", { class: "number" }, figure(left, text)), h("td", { class: "number" }, figure(right, text)),
-        h("td", { class: "number" }, left === null || right === null ? "" : figure(right - left, (v) => (v > 0 ? "+" : "") + text(v))),
-        h("td", { class: "number" }, left && right !== null ? `${share(right / left)} of A` : "")))))));
-}
-
 function selectionBar(state: State): HTMLElement {
   const holder = h("div", { class: "selection", role: "status", hidden: true });
   state.on(["brush"], () => {
@@ -105,13 +77,13 @@ function selectionBar(state: State): HTMLElement {
   return holder;
 }
 
-function build(recordings: Recording[]): (HTMLElement | null)[] {
+function build(recordings: Recording[], difference: Difference | null): (HTMLElement | null)[] {
   const state = new State(Math.min(...recordings.map((r) => r.picture.start)), Math.max(...recordings.map((r) => r.picture.end_ns)));
   const many = recordings.length > 1;
   const maps = recordings.map((r, i) => new AddressMap(r, state, many ? "AB"[i]! : ""));
   const sections = [
     section("cost", "What memory costs", costSentence(recordings[0]!), costBars(recordings, state), costliest(recordings)),
-    comparison(recordings),
+    difference ? comparison(recordings, difference) : null,
     section("map", "Address space over time", "All addresses that were ever mapped, top to bottom; gaps between them are folded. Time runs to the right.",
       h("div", {}, ...maps.map((m, i) => h("div", { "data-recording": i }, many ? h("h3", {}, `${"AB"[i]}: `, quoted(recordings[i]!.name, 80)) : null, m.element))),
       h("div", { class: "charts" }, ...costCharts(recordings, state))),
@@ -137,7 +109,7 @@ function build(recordings: Recording[]): (HTMLElement | null)[] {
   window.addEventListener("resize", () => state.tell("size"));
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => state.tell("theme"));
   // For tests, and for whoever looks into the page with the browser's console.
-  Object.assign(window, { firsttouch: { recordings, state, maps } });
+  Object.assign(window, { firsttouch: { recordings, difference, state, maps } });
   return [header(recordings, state), h("div", {}, ...recordings.map((r, i) => trustBanner(r, many ? `${"AB"[i]}: ` : ""))), nav, selectionBar(state), ...sections];
 }
 
@@ -145,10 +117,10 @@ function start(): void {
   const main = document.getElementById("report")!;
   const began = performance.now();
   try {
-    const recordings = readData(document.getElementById("data")!.textContent ?? "");
+    const { recordings, difference } = readData(document.getElementById("data")!.textContent ?? "");
     const name = recordings[0]!.report.target.executable.split("/").pop() || "recording";
     document.title = `${name.slice(0, 60)} · firsttouch`;
-    main.append(...build(recordings).filter((e): e is HTMLElement => e !== null));
+    main.append(...build(recordings, difference).filter((e): e is HTMLElement => e !== null));
   } catch (error) {
     main.append(h("p", { class: "trust bad", role: "alert" }, `This report cannot be shown: ${String(error)}`));
     throw error;

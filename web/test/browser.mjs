@@ -67,6 +67,15 @@ export function reportHtml(...files) {
   return { file: out, bytes: statSync(out).size };
 }
 
+// Several runs of each side: `diff` as JSON, and as a page.
+export function difference(before, after) {
+  const groups = ["diff", "--before", ...before, "--after", ...after];
+  const out = join(FOLDER, "diff.html");
+  const json = JSON.parse(execFileSync(FIRSTTOUCH, [...groups, "--format", "json"], { encoding: "utf8", maxBuffer: 1 << 28 }));
+  execFileSync(FIRSTTOUCH, [...groups, "--format", "html", "-o", out], { stdio: ["ignore", "ignore", "inherit"] });
+  return { json, html: out };
+}
+
 export async function launch() {
   const { chromium } = await import("playwright-core");
   return chromium.launch({

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { BUILD, FIRSTTOUCH, FOLDER, JDKS, classes, cutShort, launch, open, record, reportHtml, reportJson, scratch, shot, whyNoBpf, whyNot } from "./browser.mjs";
+import { BUILD, FIRSTTOUCH, FOLDER, JDKS, classes, cutShort, difference, launch, open, record, reportHtml, reportJson, scratch, shot, whyNoBpf, whyNot } from "./browser.mjs";
 
 const cannot = whyNot();
 if (cannot) {
@@ -240,15 +240,57 @@ test("each view has its screenshot, in the dark and on paper too", needsJvm, asy
   await close();
 });
 
+let parallel;
+const other = () => (parallel ??= record("parallel", java(JDKS[0][1], "-XX:+UseParallelGC")));
+
 test("two recordings stand beside each other", needsJvm, async () => {
-  const other = record("parallel", java(JDKS[0][1], "-XX:+UseParallelGC"));
-  const html = reportHtml(helloPage().file, other);
+  const html = reportHtml(helloPage().file, other());
   const { page, wrong, close } = await open(browser, html.file);
-  const json = reportJson(other);
-  assert.equal(Number(await page.getAttribute("tr[data-compare='page faults'] td:nth-child(3) [data-value]", "data-value")), json.faults.count);
+  const json = reportJson(other());
+  assert.equal(Number(await page.getAttribute("#compare tr[data-figure='page faults'] [data-key=after] [data-value]", "data-value")), json.faults.count);
   assert.equal(await page.$$eval("#map .map", (all) => all.length), 2);
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), "it does not scroll sideways");
   for (const id of ["compare", "map"]) await shot(page, `two-${id}`, `#${id}`);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("what changed between several runs of each side is what diff says, noise told from change", needsJvm, async () => {
+  const before = [helloPage().file, record("hello2", java(JDKS[0][1], "-XX:+UseG1GC"))];
+  const after = [other(), record("parallel2", java(JDKS[0][1], "-XX:+UseParallelGC"))];
+  const { html, json } = difference(before, after);
+  const { page, wrong, close } = await open(browser, html);
+  const rows = await page.$$eval("#compare tr[data-figure]", (all) => all.map((row) => {
+    const numbers = (key) => [...row.querySelectorAll(`[data-key="${key}"] [data-value]`)].map((e) => JSON.parse(e.dataset.value));
+    return {
+      key: JSON.stringify([row.dataset.group, row.dataset.figure, row.dataset.unit]), verdict: row.dataset.verdict, change: numbers("change"), before: numbers("before"),
+      beforeRange: numbers("before-range"), after: numbers("after"), afterRange: numbers("after-range"), grey: row.classList.contains("noise"), words: row.querySelector(".verdict").textContent,
+    };
+  }));
+  const shown = new Map(rows.map((row) => [row.key, row]));
+  assert.equal(shown.size, rows.length, "each figure once");
+  const words = new Set();
+  for (const figure of json.rows) {
+    const row = shown.get(JSON.stringify([figure.group, figure.figure, figure.unit]));
+    const what = `${figure.group}, ${figure.figure}`;
+    if (!row) {
+      assert.ok(figure.verdict === "same" && figure.change === 0 && figure.group !== "start", `${what} is not on the page`);
+      continue;
+    }
+    assert.equal(row.verdict, figure.verdict, what);
+    assert.deepEqual(row.change, [figure.change], what);
+    for (const side of ["before", "after"]) {
+      const spread = figure[side];
+      assert.equal(row[side][0], spread?.median ?? null, what);
+      assert.deepEqual(row[`${side}Range`], spread && spread.least !== spread.most ? [spread.least, spread.most] : [], what);
+    }
+    assert.equal(row.grey, !["more", "less"].includes(figure.verdict), what);
+    words.add(row.words);
+  }
+  assert.ok(words.has("within noise") && (words.has("more") || words.has("less")), [...words].join());
+  assert.match(await page.locator("#compare .how-sure").textContent(), /all 2 runs of A lie apart from all 2 of B.* 33 % would look so by luck/s);
+  assert.equal(await page.locator("#map .map").count(), 2, "of each side one run is drawn");
+  await shot(page, "two-compare-noise", "#compare");
   assert.deepEqual(wrong, []);
   await close();
 });

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "report/html/page.h"
 #include "report/html/picture_json.h"
+#include "report/json/difference.h"
 #include "report/json/json.h"
 
 namespace ft::report::html {
@@ -28,7 +29,7 @@ std::string dumped(const nlohmann::ordered_json& json) {
 
 }  // namespace
 
-std::string render(std::span<const Recorded> recordings) {
+std::string render(std::span<const Recorded> recordings, const model::Difference* difference) {
   const std::string_view whole = page();
   const std::size_t mark = whole.find(kDataMark);
   FT_CHECK(mark != std::string_view::npos);
@@ -46,7 +47,9 @@ std::string render(std::span<const Recorded> recordings) {
     append_escaped(out, dumped(flame_of(recordings[i].report.sampled_stacks)));
     out += '}';
   }
-  out += "]}";
+  out += "],\"difference\":";
+  append_escaped(out, difference == nullptr ? "null" : json::render(*difference));
+  out += '}';
   out += whole.substr(mark + kDataMark.size());
   return out;
 }

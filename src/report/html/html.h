@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "report/model/difference.h"
 #include "report/model/picture.h"
 #include "report/model/report.h"
 
@@ -17,9 +18,10 @@ struct Recorded {
   const model::Picture& picture;
 };
 
-// One recording, or two to lay over each other.
-// Holds no byte beyond ASCII of what the target said: everything of it is JSON with escapes, in
-// which no '<' occurs.
-std::string render(std::span<const Recorded> recordings);
+// One recording, or two to lay over each other; with two, what changed from the first to the
+// second, each of which may stand for several runs. Holds no byte beyond ASCII of what the target
+// said: everything of it is JSON with escapes, in which no '<' occurs.
+std::string render(std::span<const Recorded> recordings,
+                   const model::Difference* difference = nullptr);
 
 }  // namespace ft::report::html

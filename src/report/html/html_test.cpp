@@ -6,6 +6,7 @@
 
 #include "report/html/columns.h"
 #include "report/html/page.h"
+#include "report/json/difference.h"
 #include "report/json/json.h"
 
 namespace ft::report::html {
@@ -79,6 +80,19 @@ TEST(Html, TwoRecordingsStandBesideEachOther) {
   const auto data = data_of(render(both));
   ASSERT_EQ(data["recordings"].size(), 2U);
   EXPECT_EQ(data["recordings"][1]["name"], "b");
+}
+
+TEST(Html, HoldsTheDifferenceAsTheJsonRendererWritesIt) {
+  const model::Report report;
+  const model::Picture picture;
+  const Recorded both[] = {{"a", report, picture}, {"b", report, picture}};
+  model::Difference difference;
+  difference.before = {"</script>", "\xe2\x80\xae"};
+  difference.rows.push_back({.group = "start", .figure = "page faults", .change = -5});
+  const std::string page = render(both, &difference);
+  EXPECT_EQ(data_of(page)["difference"], nlohmann::json::parse(json::render(difference)));
+  EXPECT_EQ(page.find("\xe2\x80\xae"), std::string::npos);
+  EXPECT_TRUE(data_of(page_of(report, picture))["difference"].is_null());
 }
 
 TEST(Html, CellsComeAsColumns) {

@@ -6,6 +6,8 @@ namespace ft::report::json {
 
 namespace {
 
+constexpr bool kAsciiOnly = true;
+
 Json spread_of(const model::Spread& spread) {
   if (spread.runs == 0) return nullptr;
   return {{"median", spread.median},
@@ -45,7 +47,7 @@ std::string render(const model::Difference& difference) {
                          {"chance", difference.chance},
                          {"rows", array_of(difference.rows, row_of)},
                          {"warnings", difference.warnings}};
-  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return document.dump(2, ' ', kAsciiOnly, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace ft::report::json
