@@ -16,6 +16,7 @@
 
 #include "base/units.h"
 #include "report/model/finding.h"
+#include "report/model/working_set.h"
 
 namespace ft::report::model {
 
@@ -416,6 +417,8 @@ struct Report {
   Known<MemoryStalls> pressure;              // "pressure"
   Known<Samples> samples;                    // "samples"
   std::vector<SampledStack> sampled_stacks;  // most frequent first
+  Known<WorkingSets> working_sets;           // "working_sets"
+  Known<Counters> counters;                  // "counters"
   std::vector<std::string> contradictions;   // what the replay of the calls could not make sense of
   Summary summary;
   std::vector<Finding> findings;  // all of them, with their state
