@@ -126,13 +126,16 @@ enum class MmEventKind : std::uint8_t {
   DirectReclaim = 0,  // dur; value = pages reclaimed, detail = order
   KswapdWake = 1,     // value = node, detail = order
   Compaction = 2,     // dur; value = status (enum compact_result), detail = order
-  OomVictim = 3,      // tid = the victim
-  MmapLockWait = 4,   // dur from asking for mmap_lock to having it; value = 1 write, 0 read
-  SwapIn = 5,         // value = faulting address
-  SwapOut = 6,        // value = pages
-  MemcgReclaim = 7,   // dur; value = pages reclaimed, detail = order
-  ThpCollapse = 8,    // khugepaged: value = status, detail = 1 if collapsed
-  Migration = 9,      // value = pages moved, detail = pages that failed
+  // tid = the victim; value = pages it weighed, as oom_badness() adds up memory, swap and page
+  // tables, 0 = not known (6.1 tells of the victim's own requests only); detail = its oom_score_adj
+  // as std::int32_t, of meaning where value is not 0
+  OomVictim = 3,
+  MmapLockWait = 4,  // dur from asking for mmap_lock to having it; value = 1 write, 0 read
+  SwapIn = 5,        // value = faulting address
+  SwapOut = 6,       // value = pages
+  MemcgReclaim = 7,  // dur; value = pages reclaimed, detail = order
+  ThpCollapse = 8,   // khugepaged: value = status, detail = 1 if collapsed
+  Migration = 9,     // value = pages moved, detail = pages that failed
 };
 
 struct MmEvent {
@@ -207,8 +210,8 @@ struct Phase {
 };
 
 // A text file of /proc or /sys as it stood at `ts`. `source` is its path with the pid left out:
-// "maps", "smaps", "status", "numa_maps" (of `pid`), "meminfo", "vmstat", "buddyinfo", "zoneinfo",
-// "pressure/memory" (pid 0).
+// "maps", "smaps", "status", "numa_maps", "mountinfo" (of `pid`), "meminfo", "vmstat", "buddyinfo",
+// "zoneinfo", "pressure/memory" (pid 0).
 struct Snapshot {
   Nanoseconds ts = 0;
   Pid pid = 0;

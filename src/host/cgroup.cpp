@@ -106,7 +106,15 @@ Result<std::vector<Mount>> parse_mountinfo(std::string_view text, std::string_vi
     // id parent major:minor root mount-point options [optional...] - type source super-options
     std::string_view rest = line;
     Mount mount;
-    for (int skipped = 0; skipped < 3; ++skipped) take_word(rest);
+    for (int skipped = 0; skipped < 2; ++skipped) take_word(rest);
+    std::string_view device = take_word(rest);
+    const auto major = take_number<std::uint32_t>(device);
+    const bool two = major && take_char(device, ':');
+    const auto minor = parse_integer<std::uint32_t>(device);
+    if (two && minor) {
+      mount.device_major = *major;
+      mount.device_minor = *minor;
+    }
     mount.root = unescape_mount(take_word(rest));
     mount.mount_point = unescape_mount(take_word(rest));
     if (mount.mount_point.empty()) return lines.expected_at(rest, "a mount point");

@@ -26,6 +26,9 @@ Result<std::vector<CgroupMembership>> parse_cgroup(std::string_view text,
 
 // One line of /proc/PID/mountinfo.
 struct Mount {
+  // As maps has it for files there; 0 where the line has no two numbers.
+  std::uint32_t device_major = 0;
+  std::uint32_t device_minor = 0;
   std::string root;  // the folder of the file system that is mounted
   std::string mount_point;
   std::string fs_type;

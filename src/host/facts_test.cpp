@@ -35,6 +35,9 @@ TEST(Cgroup, ReadsMembershipsAndMounts) {
   ASSERT_TRUE(mounts) << mounts.error().message();
   EXPECT_EQ((*mounts)[0].mount_point, "/sys/fs/cgroup/me m");
   EXPECT_EQ((*mounts)[0].fs_type, "cgroup");
+  EXPECT_EQ((*mounts)[0].device_major, 0U);
+  EXPECT_EQ((*mounts)[0].device_minor, 32U);
+  EXPECT_EQ((*parse_mountinfo("35 31 8:x / /m rw - ext4 /dev/sda rw"))[0].device_major, 0U);
   EXPECT_EQ((*mounts)[0].super_options, "rw,memory");
   EXPECT_FALSE(parse_mountinfo("35 31 0:32 /"));
   EXPECT_FALSE(parse_mountinfo("35 31 0:32 / /mnt rw,relatime"));

@@ -13,8 +13,9 @@
 
 namespace ft::host {
 
-inline constexpr std::array<std::string_view, 4> kProcessSources = {"maps", "smaps", "status",
-                                                                    "numa_maps"};
+// mountinfo says of which file systems mapped files are: memory or disk.
+inline constexpr std::array<std::string_view, 5> kProcessSources = {"maps", "smaps", "status",
+                                                                    "numa_maps", "mountinfo"};
 // A start's many snapshots can leave out what costs the target most: smaps and numa_maps walk its
 // page tables.
 inline constexpr std::array<std::string_view, 2> kCheapProcessSources = {"maps", "status"};

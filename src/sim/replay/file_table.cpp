@@ -4,8 +4,10 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
+#include "host/cgroup.h"
 
 namespace ft::sim::replay {
 
@@ -13,7 +15,11 @@ namespace {
 
 using event::SyscallNumber;
 
-virt::FileKind kind_of(std::string_view path) {
+virt::FileKind kind_of(std::string_view path, std::string_view file_system) {
+  if (file_system == "tmpfs" || file_system == "devtmpfs") {
+    return path.starts_with("/dev/zero") ? virt::FileKind::SharedAnonymous : virt::FileKind::Shmem;
+  }
+  if (file_system == "hugetlbfs") return virt::FileKind::Hugetlb;
   if (path.starts_with("/dev/zero")) return virt::FileKind::SharedAnonymous;
   if (path.starts_with("/anon_hugepage")) return virt::FileKind::Hugetlb;
   if (path.starts_with("/memfd:") || path.starts_with("/dev/shm/") || path.starts_with("/SYSV")) {
@@ -24,6 +30,13 @@ virt::FileKind kind_of(std::string_view path) {
 
 void raise(std::uint64_t& value, std::uint64_t to) {
   value = std::max(value, to);
+}
+
+// Whose files have no get_unmapped_area of their own.
+bool places_anywhere(std::string_view file_system) {
+  constexpr std::array<std::string_view, 6> kThose = {"9p",  "overlay", "squashfs",
+                                                      "nfs", "nfs4",    "proc"};
+  return std::ranges::find(kThose, file_system) != kThose.end();
 }
 
 // No file is larger: keeps damaged numbers from wrapping.
@@ -39,7 +52,25 @@ FileTable::Key FileTable::key_of(std::uint64_t device, std::uint64_t inode, std:
 
 FileTable::FileTable(const event::Trace& trace) : files_(trace.files) {
   by_id_.resize(files_.size());
+  know_file_systems(trace);
   measure(trace);
+}
+
+// Where processes see different mounts, the first that tells of a device is believed: they are of
+// the same file system.
+void FileTable::know_file_systems(const event::Trace& trace) {
+  for (const event::Snapshot& snapshot : trace.snapshots) {
+    if (snapshot.source != "mountinfo") continue;
+    const auto mounts = host::parse_mountinfo(snapshot.text);
+    if (!mounts) continue;
+    for (const host::Mount& mount : *mounts)
+      file_system_.try_emplace(::makedev(mount.device_major, mount.device_minor), mount.fs_type);
+  }
+}
+
+std::string_view FileTable::file_system_of(std::uint64_t device) const {
+  const auto found = file_system_.find(device);
+  return device == 0 || found == file_system_.end() ? std::string_view() : found->second;
 }
 
 void FileTable::measure(const event::Trace& trace) {
@@ -71,7 +102,8 @@ void FileTable::measure(const event::Trace& trace) {
 std::shared_ptr<virt::BackingFile>& FileTable::entry(const Key& key, std::string_view path) {
   std::shared_ptr<virt::BackingFile>& file = by_key_[key];
   if (file) return file;
-  const virt::FileKind kind = kind_of(path);
+  const std::string_view file_system = file_system_of(key.device);
+  const virt::FileKind kind = kind_of(path, file_system);
   const bool regular = kind == virt::FileKind::Regular;
   const auto fixed = fixed_end_.find(key);
   const auto any = end_.find(key);
@@ -85,6 +117,7 @@ std::shared_ptr<virt::BackingFile>& FileTable::entry(const Key& key, std::string
       kind, bytes,
       regular ? virt::BackingFile::Cached::Everything : virt::BackingFile::Cached::Nothing,
       kind == virt::FileKind::Hugetlb ? 21U : kPageShift);
+  if (places_anywhere(file_system)) file->place_anywhere();
   paths_[file.get()] = path;
   return file;
 }
@@ -132,7 +165,7 @@ void FileTable::resize(event::FileId id, std::uint64_t bytes) {
   const auto index = static_cast<std::size_t>(id);
   if (!knows(id) || bytes > kMostBytes) return;
   const event::File& known = files_[index];
-  if (kind_of(known.path) == virt::FileKind::Regular) return;
+  if (kind_of(known.path, file_system_of(known.device)) == virt::FileKind::Regular) return;
   entry(key_of(known.device, known.inode, known.path), known.path)->resize(bytes);
 }
 
@@ -141,7 +174,7 @@ void FileTable::allocate(event::FileId id, std::uint64_t offset, std::uint64_t b
   const auto index = static_cast<std::size_t>(id);
   if (!knows(id) || offset > kMostBytes || bytes > kMostBytes) return;
   const event::File& known = files_[index];
-  if (kind_of(known.path) == virt::FileKind::Regular) return;
+  if (kind_of(known.path, file_system_of(known.device)) == virt::FileKind::Regular) return;
   virt::BackingFile& file = *entry(key_of(known.device, known.inode, known.path), known.path);
   const std::uint64_t end = offset + bytes;
   if (punch_hole) {

@@ -5,6 +5,7 @@
 //   size     the largest offset that was mapped, other than from the beginning by a mapping that is
 //            not fixed, as the loader does it; where there is no other, that;
 //            memfds: what ftruncate and fallocate said
+//   kind     by the file system it is on, of the process's mountinfo; without one, by the path
 //   cached   every page, but for those on which a fault was taken while nothing was mapped there:
 //            the fault before it had passed over them, so they were not ready by then
 #pragma once
@@ -57,9 +58,13 @@ class FileTable {
   };
   static Key key_of(std::uint64_t device, std::uint64_t inode, std::string_view path);
   std::shared_ptr<virt::BackingFile>& entry(const Key& key, std::string_view path);
+  void know_file_systems(const event::Trace& trace);
+  // Its type, "ext4"; empty where the recording does not say.
+  std::string_view file_system_of(std::uint64_t device) const;
   void measure(const event::Trace& trace);
 
   const std::vector<event::File>& files_;
+  std::map<std::uint64_t, std::string> file_system_;  // by device
   std::map<Key, std::uint64_t> fixed_end_;
   std::map<Key, std::uint64_t> end_;
   std::map<Key, std::shared_ptr<virt::BackingFile>> by_key_;

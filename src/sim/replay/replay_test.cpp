@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/sysmacros.h>
 
 #include <limits>
 
@@ -161,6 +162,30 @@ TEST(Replay, AdviceAboutHugePagesIsRefusedWhereThereAreNone) {
     EXPECT_EQ(result.of(Aspect::Results).compared, 1U);
     EXPECT_EQ(result.of(Aspect::Results).agreed, 1U) << text_of(result.contradictions);
   }
+}
+
+TEST(Replay, FilesLieWhereTheirFileSystemHasThem) {
+  const auto disagreements = [](const std::string& type, std::uint64_t at) {
+    TraceBuilder builder;
+    builder.exec_snapshot();
+    builder.material.trace.files.push_back(
+        {.path = "/opt/modules", .device = ::makedev(254, 1), .inode = 9});
+    builder
+        .call(SyscallNumber::Mmap, {0, 4 * kMiB + kPageSize, PROT_READ, MAP_PRIVATE, 5, 0},
+              static_cast<std::int64_t>(at))
+        .file = 0;
+    if (!type.empty())
+      builder.snapshot("end", "mountinfo",
+                       "25 1 254:1 / /opt rw shared:1 - " + type + " host rw\n");
+    return validate(builder.material).disagreements.size();
+  };
+  const std::uint64_t border = 0x7effffa00000;
+  const std::uint64_t closest = 0x7effffbff000;
+  EXPECT_EQ(disagreements("", border), 0U) << "taken to be on a disk";
+  EXPECT_EQ(disagreements("ext4", border), 0U);
+  EXPECT_EQ(disagreements("9p", border), 1U);
+  EXPECT_EQ(disagreements("9p", closest), 0U);
+  EXPECT_EQ(disagreements("tmpfs", closest), 0U);
 }
 
 TEST(Replay, ResidentCountsMayLackWhatThreadsKeep) {

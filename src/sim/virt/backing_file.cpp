@@ -15,6 +15,7 @@ BackingFile::BackingFile(FileKind kind, std::uint64_t bytes, Cached cached, unsi
     : kind_(kind),
       bytes_(bytes),
       page_shift_(page_shift),
+      placed_for_huge_pages_(kind == FileKind::Regular),
       cached_from_start_((kind == FileKind::Regular && cached == Cached::Everything) ||
                                  kind == FileKind::Special
                              ? pages()

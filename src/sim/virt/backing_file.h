@@ -54,6 +54,10 @@ class BackingFile {
   std::uint64_t bytes() const { return bytes_; }
   std::uint64_t pages() const { return (bytes_ + kPageSize - 1) >> kPageShift; }
   bool is_shmem() const { return kind_ == FileKind::Shmem || kind_ == FileKind::SharedAnonymous; }
+  // Whether its file system has mappings placed so that huge pages would fit, as those on disks do
+  // (f_op->get_unmapped_area is thp_get_unmapped_area), and 9p and overlayfs do not.
+  bool placed_for_huge_pages() const { return placed_for_huge_pages_; }
+  void place_anywhere() { placed_for_huge_pages_ = false; }
   // The file system's page_mkwrite: shared writable mappings start read-only.
   bool wants_write_notify() const { return kind_ == FileKind::Regular; }
   phys::FrameKind frame_kind() const;
@@ -98,6 +102,7 @@ class BackingFile {
   FileKind kind_;
   std::uint64_t bytes_;
   unsigned page_shift_;
+  bool placed_for_huge_pages_;
   std::uint64_t cached_from_start_;  // pages that are cached unless a chunk says otherwise
   std::unordered_map<std::uint64_t, std::unique_ptr<Chunk>> chunks_;
   std::vector<FileMapper*> mappers_;

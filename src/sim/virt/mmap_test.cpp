@@ -174,6 +174,10 @@ TEST(MmapTest, FilesOfDiskFileSystemsAreAlignedByTheirOffset) {
   const OpenFile memory = open_file(FileKind::Shmem, 4096);
   EXPECT_EQ(t.map_file(0, 1024, kProtRead, kMapShared, memory),
             static_cast<std::int64_t>(at - 1024 * kPage));
+  const OpenFile shared_folder = open_file(FileKind::Regular, 4096);
+  shared_folder.file->place_anywhere();
+  EXPECT_EQ(t.map_file(0, 1024, kProtRead, kMapPrivate, shared_folder, 3),
+            static_cast<std::int64_t>(at - 2048 * kPage));
 }
 
 TEST(MmapTest, ReserveAndCommitTheWayOfHotSpot) {

@@ -39,10 +39,10 @@ std::int64_t AddressSpace::unmapped_area(const BackingFile* file, std::uint64_t 
     found = hugetlb_search(*file, addr, length, flags);
   } else if (!around_.behaviour.transparent_huge_pages) {
     found = search(addr, length, flags, 1);
-  } else if (file != nullptr && file->kind() == FileKind::Regular) {
+  } else if (file != nullptr && file->placed_for_huge_pages()) {
     found = aligned_search(addr, length, page_offset << kPageShift, flags);
   } else if (file != nullptr || (flags & kMapType) == kMapShared) {
-    found = search(addr, length, flags, 1);  // shmem that is never huge
+    found = search(addr, length, flags, 1);  // also shmem, where it is never huge
   } else {
     const kernel::HugeAlignment alignment = around_.behaviour.anonymous_huge_alignment;
     const bool aligned = alignment == kernel::HugeAlignment::AnyLength ||
