@@ -1,6 +1,7 @@
 """Is memory told apart rightly where counting it is hard, of a running JVM and of a recorded one?"""
 
 from evidence import parse_numa_maps, parse_smaps
+from scenarios.sound import judge_sound
 
 MIB = 1 << 20
 # What the flags of lab/guest/attribution.sh fix: the heap whole, the others at least.
@@ -77,13 +78,7 @@ def judge_recorded(evidence, checks, place):
     name = f"{place}, recorded"
     checks.equal(f"{name}: record ends with the JVM's status",
                  evidence.status(f"{place}.recorded"), 0)
-    status, out, err = evidence.run("check", evidence.path(f"{place}.ft"))
-    checks.that(f"{name}: check finds nothing wrong", status == 0,
-                "; ".join((out + err).splitlines()[-4:]))
-    report = evidence.ask("report", evidence.path(f"{place}.ft"))
-    checks.equal(f"{name}: nothing lost", report["loss"]["total"], 0)
-    wrong = [line["what"] for line in report["reconcile"] if line["agrees"] is False]
-    checks.that(f"{name}: what can be compared agrees", report["reconcile"] and not wrong, wrong)
+    report = judge_sound(evidence, checks, place)
     uncertain = [line["what"] for line in report["reconcile"] if line["agrees"] is None]
     if uncertain:
         checks.figure(f"{name}: not comparable: {', '.join(uncertain)}")

@@ -17,7 +17,7 @@ import lab
 import table
 from checks import Checks
 from guest import End, Machine
-from scenarios import boots, latency, pressure, recorder
+from scenarios import boots, latency, pressure, recorder, sound
 
 
 class Kernels(unittest.TestCase):
@@ -122,6 +122,53 @@ class Judging(unittest.TestCase):
         self.assertGreater(len(lab.chosen([], True)), len(lab.chosen([], False)))
         with self.assertRaises(ValueError):
             lab.chosen(["no-such-boot"], False)
+
+
+class Sound(unittest.TestCase):
+    """Which complaints of `check` count in a guest."""
+
+    class Told:
+        """Evidence of one recording, with the lines that do not reconcile and what was lost."""
+
+        def __init__(self, wrong, lost=0, counted=None):
+            self.wrong, self.lost, self.counted = wrong, lost, counted
+
+        @staticmethod
+        def path(name):
+            return name
+
+        def ask(self, command, _):
+            if command == "report":
+                return {"reconcile": [{"what": what, "unit": unit, "agrees": False}
+                                      for what, unit in self.wrong] or
+                                     [{"what": "a", "unit": "bytes", "agrees": True}],
+                        "loss": {"total": self.lost, "by_kind": {"x": self.lost, "y": 0}}}
+            return {"events": 5000,
+                    "counts": {"does not reconcile": len(self.wrong) if self.counted is None
+                               else self.counted},
+                    "violations": [{"rule": "does not reconcile", "what": f"{what}: 1, not 2"}
+                                   for what, _ in self.wrong]}
+
+    def failures(self, *arguments, may_lose=False, **more):
+        checks = Checks()
+        sound.judge_sound(self.Told(*arguments, **more), checks, "a", may_lose)
+        return [failure.what for failure in checks.failures]
+
+    def test_times_are_told_only(self):
+        self.assertEqual(self.failures([]), [])
+        self.assertEqual(self.failures([("time of a clock", "ns")]), [])
+
+    def test_all_else_counts(self):
+        self.assertEqual(len(self.failures([("resident bytes", "bytes")])), 2)
+        self.assertEqual(len(self.failures([("time of a clock", "ns"), ("pages", "pages")])), 2)
+        self.assertEqual(len(self.failures([], counted=1)), 1, "counted, and not listed")
+
+    def test_losses(self):
+        lost = [("events lost", "events")]
+        self.assertEqual(len(self.failures(lost, lost=1)), 3)
+        self.assertEqual(self.failures(lost, lost=1, may_lose=True), [])
+        self.assertEqual(self.failures(lost, lost=900, may_lose=True), ["a: little was lost"])
+        self.assertEqual(self.failures([], may_lose=True), [])
 
 
 class Tables(unittest.TestCase):
