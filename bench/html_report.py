@@ -1,5 +1,6 @@
 """The HTML report: its size, the time to write it, and the time until one can use it."""
 
+import json
 import subprocess
 
 from harness import (FIRSTTOUCH, OUT, ROOT, Figure, Skip, last_line, progress, publish, report_of,
@@ -14,12 +15,13 @@ STARTS = [
 
 
 def opened(page, rounds):
-    """Milliseconds from opening the file to the first frame with everything in it, the best."""
+    """Milliseconds from opening the file until one can use it, and until everything is there."""
     done = subprocess.run(["node", ROOT / "web/test/opening_time.mjs", page, str(rounds)],
                           capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Skip(f"the page did not open: {last_line(done.stderr)}")
-    return float(done.stdout)
+    best = json.loads(done.stdout)
+    return best["usable"], best["complete"]
 
 
 def html_report(rounds=3):
@@ -39,11 +41,14 @@ def html_report(rounds=3):
             progress(f"{name} took {faults} page faults only: huge pages, or too little memory")
         seconds, peak = zip(*(timed([FIRSTTOUCH, "report", recording, "--format", "html", "-o",
                                      page]) for _ in range(rounds)))
-        size, shown = page.stat().st_size, opened(page, rounds)
+        size = page.stat().st_size
+        usable, complete = opened(page, rounds)
         what = f"{name}, {faults:,} faults"
         figures += [
             Figure(f"{what}: size", size, f"{size / 1e6:.2f} MB", most, f"≤ {most / 1e6:.0f} MB"),
-            Figure(f"{what}: until one can use it", shown, f"{shown:.0f} ms", 1000, "≤ 1 s"),
+            Figure(f"{what}: until one can use it", usable, f"{usable:.0f} ms", 1000, "≤ 1 s"),
+            Figure(f"{what}: until everything is there", complete, f"{complete:.0f} ms", 2000,
+                   "≤ 2 s"),
             Figure(f"{what}: writing", min(seconds), f"{min(seconds):.2f} s", 5, "≤ 5 s"),
             Figure(f"{what}: peak memory", max(peak), f"{max(peak) / 2**20:.0f} MiB", 512 * 2**20,
                    "≤ 512 MiB"),

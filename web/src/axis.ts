@@ -67,16 +67,34 @@ export function stretches(regions: Regions, subsystemOf: (owner: number) => stri
 
 // Clusters of touched pages, as [page, end), sorted and disjoint; holes of less than `join` ignored.
 export function clusters(cells: Cells, join: number): [number, number][] {
-  const starts: [number, number][] = [];
-  for (let i = 0; i < cells.rows; i++) {
-    if (cells.subject[i]) starts.push([cells.page[i]!, cells.page[i]! + 2 ** cells.order[i]!]);
+  const { rows, page, order, subject, thread } = cells;
+  const starts = new Float64Array(rows);
+  const ends = new Float64Array(rows);
+  let count = 0;
+  // A thread often goes on where it was: then its last stretch grows, and there is less to sort.
+  const lastOf: number[] = [];
+  for (let i = 0; i < rows; i++) {
+    if (!subject[i]) continue;
+    const start = page[i]!;
+    const end = start + 2 ** order[i]!;
+    const last = lastOf[thread[i]!] ?? -1;
+    if (last >= 0 && start >= starts[last]! && start <= ends[last]! + join) {
+      if (end > ends[last]!) ends[last] = end;
+      continue;
+    }
+    lastOf[thread[i]!] = count;
+    starts[count] = start;
+    ends[count++] = end;
   }
-  starts.sort((a, b) => a[0] - b[0]);
+  // Sorted each by itself: a cluster ends where the next one starts behind as many ends as starts.
+  const from = starts.subarray(0, count).sort();
+  const to = ends.subarray(0, count).sort();
   const out: [number, number][] = [];
-  for (const [page, end] of starts) {
-    const last = out[out.length - 1];
-    if (last && page <= last[1] + join) last[1] = Math.max(last[1], end);
-    else out.push([page, end]);
+  let first = 0;
+  for (let i = 0; i < count; i++) {
+    if (i + 1 < count && from[i + 1]! <= to[i]! + join) continue;
+    out.push([from[first]!, to[i]!]);
+    first = i + 1;
   }
   return out;
 }

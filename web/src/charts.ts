@@ -62,7 +62,7 @@ function chart(title: string, times: number[], curves: Curve[], text: (v: number
     );
     plot.setScale("x", { min: state.view[0], max: state.view[1] });
   };
-  requestAnimationFrame(make);
+  state.onceLaidOut(make);
   state.on(["theme", "size"], make);
   state.on(["view"], () => plot?.setScale("x", { min: state.view[0], max: state.view[1] }));
   return holder;

@@ -59,3 +59,24 @@ export function canvasSize(canvas: HTMLCanvasElement, width: number, height: num
   context.setTransform(w / width, 0, 0, hgt / height, 0, 0);
   return context;
 }
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+export function pointIn(element: Element, event: MouseEvent): Point {
+  const box = element.getBoundingClientRect();
+  return { x: event.clientX - box.left, y: event.clientY - box.top };
+}
+
+// Beside a point of the element that the tip lies in; `height`: of what it must not hang out of.
+export function showTip(tip: HTMLElement, { x, y }: Point, lines: (string | Node)[][], height = Infinity): void {
+  tip.replaceChildren(...lines.map((line) => h("div", {}, ...line)));
+  tip.hidden = false;
+  const wide = tip.parentElement?.clientWidth ?? 0;
+  const left = x + 16 + tip.offsetWidth > wide ? x - 16 - tip.offsetWidth : x + 16;
+  const top = Math.min(y + 14, height - tip.offsetHeight - 4);
+  tip.style.left = `${Math.max(left, 0)}px`;
+  tip.style.top = `${Math.max(top, 0)}px`;
+}

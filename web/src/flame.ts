@@ -3,7 +3,7 @@
 import { subsystemColour, withAlpha } from "./colours";
 import type { Recording, Samples } from "./data";
 import { whyMissing } from "./data";
-import { absent, canvasSize, h } from "./dom";
+import { absent, canvasSize, h, pointIn, showTip } from "./dom";
 import { count, duration, printable, share } from "./format";
 import type { State } from "./state";
 
@@ -82,19 +82,15 @@ export function flameGraph(recording: Recording, state: State): HTMLElement {
     }
   };
   const under = (event: MouseEvent) => {
-    const box = canvas.getBoundingClientRect();
-    const x = event.clientX - box.left;
-    const y = event.clientY - box.top;
+    const { x, y } = pointIn(canvas, event);
     return boxes.find((b) => x >= b.x && x < b.x + b.w && y >= b.y && y < b.y + ROW);
   };
   canvas.addEventListener("pointermove", (event) => {
     const found = under(event);
     tip.hidden = !found;
     if (!found) return;
-    const box = canvas.getBoundingClientRect();
-    tip.textContent = `${printable(found.node.name, 300)}: ${count(found.node.count)} samples, ${share(found.node.count / root.count)} of all`;
-    tip.style.left = `${Math.min(event.clientX - box.left + 12, box.width - 220)}px`;
-    tip.style.top = `${event.clientY - box.top + 16}px`;
+    const words = `${printable(found.node.name, 300)}: ${count(found.node.count)} samples, ${share(found.node.count / root.count)} of all`;
+    showTip(tip, pointIn(canvas, event), [[words]]);
   });
   canvas.addEventListener("pointerleave", () => (tip.hidden = true));
   canvas.addEventListener("click", (event) => {
@@ -111,7 +107,7 @@ export function flameGraph(recording: Recording, state: State): HTMLElement {
     draw();
   });
   state.on(["theme", "size"], draw);
-  requestAnimationFrame(draw);
+  state.onceLaidOut(draw);
   const stages = recording.report.stages ?? [];
   const parts = samples?.by_subsystem ?? [];
   return h("div", {},

@@ -3,11 +3,10 @@
 import { heatColour, theme } from "./colours";
 import type { Recording } from "./data";
 import { whyMissing } from "./data";
-import { absent, canvasSize, h } from "./dom";
+import { absent, canvasSize, h, pointIn, showTip } from "./dom";
 import { count, duration } from "./format";
-import { GUTTER } from "./map";
 import type { State } from "./state";
-import { tickText, ticks } from "./state";
+import { GUTTER, TimeScale } from "./timescale";
 
 const STRIP = 84;
 const GAP = 12;
@@ -32,22 +31,21 @@ export function latencyHeat(recording: Recording, state: State): HTMLElement {
   const tip = h("div", { class: "tip", hidden: true });
   const height = kinds.length * (STRIP + GAP) + 24;
   const clamp = (step: number) => Math.min(Math.max(step, LOW), HIGH - 1);
-  let wide = 0;
-  const x = (ts: number) => GUTTER + ((ts - state.view[0]) / (state.view[1] - state.view[0])) * (wide - GUTTER - 8);
+  const plot = new TimeScale(state);
   const y = (strip: number, step: number) => 4 + strip * (STRIP + GAP) + STRIP - ((step - LOW) / (HIGH - LOW)) * STRIP;
 
   const draw = () => {
     if (!canvas.parentElement?.clientWidth) return;
-    wide = canvas.parentElement.clientWidth;
-    const context = canvasSize(canvas, wide, height);
+    plot.wide = canvas.parentElement.clientWidth;
+    const context = canvasSize(canvas, plot.wide, height);
     const colours = theme();
-    context.clearRect(0, 0, wide, height);
+    context.clearRect(0, 0, plot.wide, height);
     context.font = "11px system-ui, sans-serif";
     context.textBaseline = "middle";
     kinds.forEach((kind, strip) => {
       const top = y(strip, HIGH);
       context.fillStyle = colours.dark ? "#0f1216" : "#f3f1ea";
-      context.fillRect(GUTTER, top, wide - GUTTER - 8, STRIP);
+      context.fillRect(GUTTER, top, plot.plotWidth, STRIP);
       context.textAlign = "right";
       context.fillStyle = colours.text;
       wrap(context, latency.rows[kind]!, GUTTER - 58, top + 8, 104);
@@ -55,12 +53,13 @@ export function latencyHeat(recording: Recording, state: State): HTMLElement {
       for (const [ns, text] of [[1e3, "1 µs"], [1e4, "10 µs"], [1e5, "0.1 ms"], [1e6, "1 ms"], [1e7, "10 ms"]] as const) {
         const at = y(strip, 2 * Math.log2(ns));
         context.fillText(text, GUTTER - 8, at);
-        context.fillRect(GUTTER, at, wide - GUTTER - 8, 0.3);
+        context.fillRect(GUTTER, at, plot.plotWidth, 0.3);
       }
     });
+    plot.drawGrid(context, height - 22, height - 18, height - 9);
     context.save();
     context.beginPath();
-    context.rect(GUTTER, 0, wide - GUTTER - 8, height);
+    context.rect(GUTTER, 0, plot.plotWidth, height);
     context.clip();
     const full = Math.log(most + 1);
     for (let i = 0; i < entries.rows; i++) {
@@ -71,22 +70,16 @@ export function latencyHeat(recording: Recording, state: State): HTMLElement {
       const faded = state.brush && (from + latency.binNs < state.brush[0] || from > state.brush[1]);
       const [r, g, b] = heatColour(0.15 + 0.85 * (Math.log(entries.count[i]! + 1) / full));
       context.fillStyle = `rgba(${r},${g},${b},${faded ? 0.15 : 1})`;
-      const x0 = x(from);
-      context.fillRect(x0, y(strip, step + 1), Math.max(x(from + latency.binNs) - x0, 1), STRIP / (HIGH - LOW) + 0.3);
+      const x0 = plot.x(from);
+      context.fillRect(x0, y(strip, step + 1), Math.max(plot.x(from + latency.binNs) - x0, 1), STRIP / (HIGH - LOW) + 0.3);
     }
     context.restore();
-    context.textAlign = "center";
-    context.fillStyle = colours.dim;
-    const marks = ticks(state.view[0], state.view[1], (wide - GUTTER) / 110);
-    for (const mark of marks) context.fillText(tickText(mark, (marks[1] ?? mark + 1) - marks[0]!), x(mark), height - 9);
   };
   canvas.addEventListener("pointermove", (event) => {
-    const box = canvas.getBoundingClientRect();
-    const px = event.clientX - box.left;
-    const py = event.clientY - box.top;
+    const { x: px, y: py } = pointIn(canvas, event);
     const strip = Math.floor((py - 4) / (STRIP + GAP));
     const kind = kinds[strip];
-    const bin = Math.floor((state.view[0] + ((px - GUTTER) / (wide - GUTTER - 8)) * (state.view[1] - state.view[0]) - latency.startNs) / latency.binNs);
+    const bin = Math.floor((plot.time(px) - latency.startNs) / latency.binNs);
     const step = Math.floor(LOW + ((y(strip, LOW) - py) / STRIP) * (HIGH - LOW));
     let n = 0;
     for (let i = 0; i < entries.rows; i++) {
@@ -94,14 +87,13 @@ export function latencyHeat(recording: Recording, state: State): HTMLElement {
     }
     tip.hidden = kind === undefined || px < GUTTER || n === 0;
     if (tip.hidden) return;
-    tip.textContent = `${count(n)} of “${latency.rows[kind!]}” took ${duration(2 ** (step / 2))} to ${duration(2 ** ((step + 1) / 2))}, ` +
+    const words = `${count(n)} of “${latency.rows[kind!]}” took ${duration(2 ** (step / 2))} to ${duration(2 ** ((step + 1) / 2))}, ` +
       `begun ${duration(latency.startNs + bin * latency.binNs)} to ${duration(latency.startNs + (bin + 1) * latency.binNs)}`;
-    tip.style.left = `${Math.min(px + 14, wide - 260)}px`;
-    tip.style.top = `${py + 14}px`;
+    showTip(tip, { x: px, y: py }, [[words]]);
   });
   canvas.addEventListener("pointerleave", () => (tip.hidden = true));
   state.on(["view", "brush", "theme", "size"], draw);
-  requestAnimationFrame(draw);
+  state.onceLaidOut(draw);
   const scale = h("i", { class: "swatch heat-scale", "aria-hidden": "true" });
   return h("div", { class: "map-canvas" }, canvas, tip,
     h("p", { class: "legend" }, h("span", { class: "key" }, scale, `1 to ${count(most)} faults in a cell of ${duration(latency.binNs)} by half an octave, logarithmic`)));

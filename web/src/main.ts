@@ -8,6 +8,7 @@ import { flameGraph } from "./flame";
 import { bytes, count, duration, share } from "./format";
 import { latencyHeat } from "./heat";
 import { allocationOrders, flushes, freeLists, pageTableTree, placement, waits } from "./kernel";
+import { Later } from "./later";
 import { AddressMap } from "./map";
 import { State } from "./state";
 import { faultTable, longestCalls, longestFaults, subsystemTable, syscallTable, threadTable } from "./tables";
@@ -77,56 +78,103 @@ function selectionBar(state: State): HTMLElement {
   return holder;
 }
 
-function build(recordings: Recording[], difference: Difference | null): (HTMLElement | null)[] {
+type Content = HTMLElement | null | (HTMLElement | null)[];
+
+// In the order of the page. The first few fill the first screen.
+function sectionsOf(recordings: Recording[], difference: Difference | null, state: State, maps: AddressMap[], later: Later): HTMLElement[] {
+  const named = (make: (recording: Recording, i: number) => HTMLElement) =>
+    h("div", {}, ...recordings.map((r, i) => h("div", { "data-recording": i }, recordings.length > 1 ? h("h3", {}, `${"AB"[i]}: `, quoted(r.name, 80)) : null, make(r, i))));
+  const deferred = (id: string, title: string, lead: string, make: () => Content) => {
+    const holder = section(id, title, lead);
+    later.add(() => holder.append(...[make()].flat().filter((e) => e !== null)));
+    return holder;
+  };
+  const map = section("map", "Address space over time", "All addresses that were ever mapped, top to bottom; gaps between them are folded. Time runs to the right.",
+    named((_, i) => maps[i]!.element));
+  later.add(() => maps.forEach((m) => m.tellReading()));
+  later.add(() => map.append(h("div", { class: "charts" }, ...costCharts(recordings, state))));
+  return [
+    section("cost", "What memory costs", costSentence(recordings[0]!), costBars(recordings, state), costliest(recordings)),
+    ...(difference ? [comparison(recordings, difference)] : []),
+    map,
+    deferred("timeline", "Timeline by thread", "Drag over it to select a stretch of time: everything below follows.",
+      () => named((r) => new ThreadTimeline(r, state).element)),
+    deferred("subsystems", "Subsystems", "", () => [subsystemTable(recordings, state, maps), residentChart(recordings, state)]),
+    deferred("calls", "Expensive calls", "The longest memory calls, with the way each took through the kernel as the model tells it.",
+      () => [longestCalls(recordings, state), h("h3", {}, "All system calls"), syscallTable(recordings, state)]),
+    deferred("faults", "Page faults", "",
+      () => [faultTable(recordings, state), each(recordings, (r) => latencyHeat(r, state)), longestFaults(recordings, state)]),
+    deferred("threads", "Threads", "", () => threadTable(recordings, state)),
+    deferred("orders", "Page allocations", "Blocks taken from the page allocator by the recorded threads.", () => allocationOrders(recordings, state)),
+    deferred("flushes", "TLB flushes", "", () => flushes(recordings, state)),
+    deferred("waits", "Reclaim and waits", "", () => waits(recordings, state)),
+    deferred("tables", "Page tables", "Tables that the touched pages need, from the top level down.", () => each(recordings, pageTableTree)),
+    deferred("free", "Free lists before and after", "", () => each(recordings, freeLists)),
+    deferred("numa", "NUMA placement", "", () => each(recordings, placement)),
+    deferred("flame", "Kernel stages, sampled", "", () => each(recordings, (r) => flameGraph(r, state))),
+    deferred("findings", "Remarks", "", () => each(recordings, findings)),
+    deferred("trust", "How far to trust it", "Each line compares two independent sources.", () => each(recordings, trustSection)),
+  ];
+}
+
+function navigation(sections: HTMLElement[]): HTMLElement {
+  const names: Record<string, string> = { cost: "Cost" };
+  const links = sections.map((part) => {
+    const title = part.querySelector("h2")!.textContent!;
+    return h("a", { href: `#${part.id}` }, names[part.id] ?? title.replace(/,.*| over time| by thread| before and after/g, ""));
+  });
+  return h("nav", { "aria-label": "Parts of the report" }, ...links);
+}
+
+function build(main: HTMLElement, text: string, done: () => void): { later: Later; state: State } {
+  const { recordings, difference } = readData(text);
+  const name = recordings[0]!.report.target.executable.split("/").pop() || "recording";
+  document.title = `${name.slice(0, 60)} · firsttouch`;
   const state = new State(Math.min(...recordings.map((r) => r.picture.start)), Math.max(...recordings.map((r) => r.picture.end_ns)));
+  const later = new Later(done);
   const many = recordings.length > 1;
   const maps = recordings.map((r, i) => new AddressMap(r, state, many ? "AB"[i]! : ""));
-  const sections = [
-    section("cost", "What memory costs", costSentence(recordings[0]!), costBars(recordings, state), costliest(recordings)),
-    difference ? comparison(recordings, difference) : null,
-    section("map", "Address space over time", "All addresses that were ever mapped, top to bottom; gaps between them are folded. Time runs to the right.",
-      h("div", {}, ...maps.map((m, i) => h("div", { "data-recording": i }, many ? h("h3", {}, `${"AB"[i]}: `, quoted(recordings[i]!.name, 80)) : null, m.element))),
-      h("div", { class: "charts" }, ...costCharts(recordings, state))),
-    section("timeline", "Timeline by thread", "Drag over it to select a stretch of time: everything below follows.",
-      h("div", {}, ...recordings.map((r, i) => h("div", { "data-recording": i }, many ? h("h3", {}, `${"AB"[i]}: `, quoted(r.name, 80)) : null, new ThreadTimeline(r, state).element)))),
-    section("subsystems", "Subsystems", "", subsystemTable(recordings, state, maps), residentChart(recordings, state)),
-    section("calls", "Expensive calls", "The longest memory calls, with the way each took through the kernel as the model tells it.", longestCalls(recordings, state), h("h3", {}, "All system calls"), syscallTable(recordings, state)),
-    section("faults", "Page faults", "", faultTable(recordings, state), each(recordings, (r) => latencyHeat(r, state)), longestFaults(recordings, state)),
-    section("threads", "Threads", "", threadTable(recordings, state)),
-    section("orders", "Page allocations", "Blocks taken from the page allocator by the recorded threads.", allocationOrders(recordings, state)),
-    section("flushes", "TLB flushes", "", flushes(recordings, state)),
-    section("waits", "Reclaim and waits", "", waits(recordings, state)),
-    section("tables", "Page tables", "Tables that the touched pages need, from the top level down.", each(recordings, pageTableTree)),
-    section("free", "Free lists before and after", "", each(recordings, freeLists)),
-    section("numa", "NUMA placement", "", each(recordings, placement)),
-    section("flame", "Kernel stages, sampled", "", each(recordings, (r) => flameGraph(r, state))),
-    section("findings", "Remarks", "", each(recordings, findings)),
-    section("trust", "How far to trust it", "Each line compares two independent sources.", each(recordings, trustSection)),
-  ];
-  const nav = h("nav", { "aria-label": "Parts of the report" },
-    ...sections.filter((s) => s !== null).map((s) => h("a", { href: `#${s.id}` }, s.querySelector("h2")!.textContent!.replace(/,.*| over time| by thread| before and after/g, "") || s.id)));
-  nav.querySelector('a[href="#cost"]')!.textContent = "Cost";
+  const sections = sectionsOf(recordings, difference, state, maps, later);
+  main.append(header(recordings, state), h("div", {}, ...recordings.map((r, i) => trustBanner(r, many ? `${"AB"[i]}: ` : ""))),
+    navigation(sections), selectionBar(state), ...sections);
+  // What lies between must be there before one can jump over it.
+  main.addEventListener("click", (event) => {
+    if ((event.target as Element).closest('a[href^="#"]')) later.finish();
+  });
   window.addEventListener("resize", () => state.tell("size"));
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => state.tell("theme"));
   // For tests, and for whoever looks into the page with the browser's console.
   Object.assign(window, { firsttouch: { recordings, difference, state, maps } });
-  return [header(recordings, state), h("div", {}, ...recordings.map((r, i) => trustBanner(r, many ? `${"AB"[i]}: ` : ""))), nav, selectionBar(state), ...sections];
+  return { later, state };
 }
 
+// <main> says how far it is: data-usable once the first screen was drawn, data-ready once everything
+// is there; each with the milliseconds since the script began.
 function start(): void {
   const main = document.getElementById("report")!;
   const began = performance.now();
+  const since = () => String(Math.round(performance.now() - began));
+  const complete = () => {
+    main.removeAttribute("aria-busy");
+    main.dataset.ready = since();
+    performance.mark("complete");
+  };
   try {
-    const { recordings, difference } = readData(document.getElementById("data")!.textContent ?? "");
-    const name = recordings[0]!.report.target.executable.split("/").pop() || "recording";
-    document.title = `${name.slice(0, 60)} · firsttouch`;
-    main.append(...build(recordings, difference).filter((e): e is HTMLElement => e !== null));
+    const { later, state } = build(main, document.getElementById("data")!.textContent ?? "", complete);
+    const all = () => {
+      later.finish();
+      state.settle();
+    };
+    window.addEventListener("beforeprint", all);
+    later.start(() => {
+      main.dataset.usable = since();
+      performance.mark("usable");
+    });
+    if (location.hash) all();
   } catch (error) {
     main.append(h("p", { class: "trust bad", role: "alert" }, `This report cannot be shown: ${String(error)}`));
+    complete();
     throw error;
-  } finally {
-    main.removeAttribute("aria-busy");
-    main.dataset.ready = String(Math.round(performance.now() - began));
   }
 }
 

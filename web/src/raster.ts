@@ -23,15 +23,12 @@ export interface RasterView {
 // Less than this of a pixel counts as this much: it was touched, and must be seen.
 const LEAST = 0.02;
 const FAINTEST = 0.34;
+const PARTS = 5; // of a sum: cover, red, green, blue, huge pages
 
 export function rasterise(cells: RasterCells, view: RasterView): Uint8ClampedArray {
   const { width, height } = view;
-  const stride = width + 1;
-  const cover = new Float32Array(stride * height);
-  const red = new Float32Array(stride * height);
-  const green = new Float32Array(stride * height);
-  const blue = new Float32Array(stride * height);
-  const huge = new Float32Array(stride * height);
+  const stride = PARTS * (width + 1);
+  const sums = new Float32Array(stride * height);
   const perTime = width / (view.time[1] - view.time[0]);
   const perPlace = height / (view.place[1] - view.place[0]);
   for (let i = 0; i < cells.rows; i++) {
@@ -54,19 +51,19 @@ export function rasterise(cells: RasterCells, view: RasterView): Uint8ClampedArr
       const part = Math.min(y1, row + 1) - Math.max(y0, row);
       if (part <= 0 && row > first) break;
       const share = Math.max(part, LEAST);
-      const a = row * stride + x0;
-      const z = row * stride + x1;
-      cover[a]! += share;
-      cover[z]! -= share;
-      red[a]! += share * r;
-      red[z]! -= share * r;
-      green[a]! += share * g;
-      green[z]! -= share * g;
-      blue[a]! += share * b;
-      blue[z]! -= share * b;
+      const a = row * stride + PARTS * x0;
+      const z = row * stride + PARTS * x1;
+      sums[a]! += share;
+      sums[z]! -= share;
+      sums[a + 1]! += share * r;
+      sums[z + 1]! -= share * r;
+      sums[a + 2]! += share * g;
+      sums[z + 2]! -= share * g;
+      sums[a + 3]! += share * b;
+      sums[z + 3]! -= share * b;
       if (cells.huge[i]) {
-        huge[a]! += share;
-        huge[z]! -= share;
+        sums[a + 4]! += share;
+        sums[z + 4]! -= share;
       }
     }
   }
@@ -78,12 +75,12 @@ export function rasterise(cells: RasterCells, view: RasterView): Uint8ClampedArr
     let b = 0;
     let h = 0;
     for (let x = 0; x < width; x++) {
-      const at = row * stride + x;
-      c += cover[at]!;
-      r += red[at]!;
-      g += green[at]!;
-      b += blue[at]!;
-      h += huge[at]!;
+      const at = row * stride + PARTS * x;
+      c += sums[at]!;
+      r += sums[at + 1]!;
+      g += sums[at + 2]!;
+      b += sums[at + 3]!;
+      h += sums[at + 4]!;
       if (c < LEAST / 2) continue;
       const pixel = 4 * (row * width + x);
       // Huge pages are hatched.

@@ -10,6 +10,7 @@ export class State {
   moment: number;
   private listeners: Record<Topic, (() => void)[]> = { view: [], brush: [], moment: [], theme: [], size: [] };
   private pending = new Set<Topic>();
+  private fresh: (() => void)[] = []; // drawn for the first time once they are in the page
   private scheduled = false;
 
   constructor(startNs: number, endNs: number) {
@@ -24,20 +25,30 @@ export class State {
 
   tell(topic: Topic): void {
     this.pending.add(topic);
+    this.schedule();
+  }
+
+  // Canvases have no width before they are in the page.
+  onceLaidOut(draw: () => void): void {
+    this.fresh.push(draw);
+    this.schedule();
+  }
+
+  // Draws now what the next frame would.
+  settle(): void {
+    const called = new Set(this.fresh);
+    for (const topic of this.pending) for (const listener of this.listeners[topic]) called.add(listener);
+    this.fresh = [];
+    this.pending.clear();
+    called.forEach((listener) => listener());
+  }
+
+  private schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
     requestAnimationFrame(() => {
       this.scheduled = false;
-      const topics = [...this.pending];
-      this.pending.clear();
-      const called = new Set<() => void>();
-      for (const topic of topics) {
-        for (const listener of this.listeners[topic]) {
-          if (called.has(listener)) continue;
-          called.add(listener);
-          listener();
-        }
-      }
+      this.settle();
     });
   }
 

@@ -5,7 +5,8 @@ import type { Recording } from "./data";
 import { whyMissing } from "./data";
 import { absent, figure, h, quoted } from "./dom";
 import { bytes, count, duration, printable } from "./format";
-import { search, type AddressMap } from "./map";
+import { search } from "./columns";
+import type { AddressMap } from "./map";
 import type { State } from "./state";
 import { select, type Selected } from "./totals";
 

@@ -2,10 +2,10 @@
 // start and what the kernel did meanwhile. Dragging selects a stretch of time, which all tables follow.
 import { STAGE_COLOURS, theme, withAlpha } from "./colours";
 import type { Recording } from "./data";
-import { canvasSize, h } from "./dom";
+import { canvasSize, h, pointIn, showTip } from "./dom";
 import { count, duration, printable } from "./format";
-import { GUTTER } from "./map";
-import { State, tickText, ticks } from "./state";
+import type { State } from "./state";
+import { GUTTER, TimeScale } from "./timescale";
 
 const LANE = 22;
 const TOP = 18;
@@ -31,10 +31,11 @@ export class ThreadTimeline {
   private readonly height: number;
   private readonly hasEvents: boolean;
   private drag: number | null = null;
-  private wide = 0;
+  private readonly plot: TimeScale;
 
   constructor(private readonly recording: Recording, private readonly state: State) {
     const { picture } = recording;
+    this.plot = new TimeScale(state);
     this.hasEvents = picture.events.length > 0;
     const sums = picture.threads.map((_, i) => ({ i, ns: 0 }));
     sums.push({ i: picture.threads.length, ns: 0 });
@@ -61,20 +62,9 @@ export class ThreadTimeline {
     this.element = h("div", { class: "timeline" }, h("div", { class: "map-canvas" }, this.canvas, this.tip), this.legend());
     this.listen();
     state.on(["view", "brush", "moment", "theme", "size"], () => this.draw());
-    requestAnimationFrame(() => this.draw());
+    state.onceLaidOut(() => this.draw());
   }
 
-  private get plotWidth(): number {
-    return Math.max(this.wide - GUTTER - 8, 10);
-  }
-  private x(ts: number): number {
-    const [from, to] = this.state.view;
-    return GUTTER + ((ts - from) / (to - from)) * this.plotWidth;
-  }
-  private time(x: number): number {
-    const [from, to] = this.state.view;
-    return from + ((x - GUTTER) / this.plotWidth) * (to - from);
-  }
   private laneTop(lane: number): number {
     return TOP + (lane + (this.hasEvents ? 1 : 0)) * LANE;
   }
@@ -82,13 +72,13 @@ export class ThreadTimeline {
   private draw(): void {
     const box = this.canvas.parentElement;
     if (!box || box.clientWidth === 0) return;
-    this.wide = box.clientWidth;
-    const context = canvasSize(this.canvas, this.wide, this.height);
-    context.clearRect(0, 0, this.wide, this.height);
+    this.plot.wide = box.clientWidth;
+    const context = canvasSize(this.canvas, this.plot.wide, this.height);
+    context.clearRect(0, 0, this.plot.wide, this.height);
     this.drawGrid(context);
     context.save();
     context.beginPath();
-    context.rect(GUTTER, 0, this.plotWidth, this.height);
+    context.rect(GUTTER, 0, this.plot.plotWidth, this.height);
     context.clip();
     this.drawLives(context);
     this.drawFaults(context);
@@ -100,22 +90,7 @@ export class ThreadTimeline {
 
   private drawGrid(context: CanvasRenderingContext2D): void {
     const colours = theme();
-    const [from, to] = this.state.view;
-    const marks = ticks(from, to, this.plotWidth / 110);
-    const step = marks.length > 1 ? marks[1]! - marks[0]! : to - from;
-    context.font = "11px system-ui, sans-serif";
-    context.textBaseline = "middle";
-    context.textAlign = "center";
-    for (const mark of marks) {
-      const x = Math.round(this.x(mark)) + 0.5;
-      context.strokeStyle = colours.line;
-      context.beginPath();
-      context.moveTo(x, TOP);
-      context.lineTo(x, this.height - 20);
-      context.stroke();
-      context.fillStyle = colours.dim;
-      context.fillText(tickText(mark, step), x, this.height - 9);
-    }
+    this.plot.drawGrid(context, TOP, this.height - 20, this.height - 9);
     context.textAlign = "right";
     context.fillStyle = colours.text;
     this.lanes.forEach((lane, i) => {
@@ -128,9 +103,9 @@ export class ThreadTimeline {
     context.textAlign = "left";
     const { phases } = this.recording.report.time;
     phases.forEach((phase, i) => {
-      const x0 = Math.max(this.x(phase.start_ns), GUTTER);
-      const x1 = Math.min(this.x(phase.end_ns ?? this.state.whole[1]), this.wide);
-      if (x1 <= x0 || x0 > this.wide) return;
+      const x0 = Math.max(this.plot.x(phase.start_ns), GUTTER);
+      const x1 = Math.min(this.plot.x(phase.end_ns ?? this.state.whole[1]), this.plot.wide);
+      if (x1 <= x0 || x0 > this.plot.wide) return;
       context.fillStyle = withAlpha("#0072b2", i % 2 ? 0.22 : 0.12);
       context.fillRect(x0, 1, x1 - x0, TOP - 4);
       context.save();
@@ -151,8 +126,8 @@ export class ThreadTimeline {
       for (const index of lane.threads) {
         const thread = threads[index];
         if (!thread) continue;
-        const x0 = this.x(thread.start_ns);
-        const x1 = this.x(thread.end_ns ?? this.state.whole[1]);
+        const x0 = this.plot.x(thread.start_ns);
+        const x1 = this.plot.x(thread.end_ns ?? this.state.whole[1]);
         context.fillRect(x0, this.laneTop(i) + LANE - 3, Math.max(x1 - x0, 0.5), 1);
       }
     });
@@ -161,7 +136,7 @@ export class ThreadTimeline {
   // Each column of pixels: the share of the time that the thread spent in page faults, as height.
   private drawFaults(context: CanvasRenderingContext2D): void {
     const { cells, cell_ns } = this.recording.picture;
-    const columns = Math.ceil(this.plotWidth);
+    const columns = Math.ceil(this.plot.plotWidth);
     const [from, to] = this.state.view;
     const perColumn = (to - from) / columns;
     const busy = this.lanes.map(() => new Float64Array(columns));
@@ -195,9 +170,9 @@ export class ThreadTimeline {
     for (let i = 0; i < calls.rows; i++) {
       const lane = this.laneOf[calls.thread[i]!]!;
       if (lane < 0) continue;
-      const x = this.x(calls.ts[i]!);
-      if (x < GUTTER - 1 || x > this.wide) continue;
-      const wide = Math.max(this.x(calls.ts[i]! + Math.max(calls.dur[i]!, 0)) - x, 1);
+      const x = this.plot.x(calls.ts[i]!);
+      if (x < GUTTER - 1 || x > this.plot.wide) continue;
+      const wide = Math.max(this.plot.x(calls.ts[i]! + Math.max(calls.dur[i]!, 0)) - x, 1);
       context.fillStyle = STAGE_COLOURS[stages[calls.stage[i]!]!.name] ?? "#888888";
       context.fillRect(x, this.laneTop(lane) + 2, wide, 4);
     }
@@ -206,8 +181,8 @@ export class ThreadTimeline {
   private drawEvents(context: CanvasRenderingContext2D): void {
     if (!this.hasEvents) return;
     for (const event of this.recording.picture.events) {
-      const x = this.x(event.ts);
-      const wide = Math.max(this.x(event.ts + event.dur_ns) - x, 1.5);
+      const x = this.plot.x(event.ts);
+      const wide = Math.max(this.plot.x(event.ts + event.dur_ns) - x, 1.5);
       context.fillStyle = event.kind.includes("reclaim") ? "#d55e00" : event.kind.includes("lock") ? "#0072b2" : "#8d7fb8";
       context.fillRect(x, TOP + 4, wide, LANE - 8);
     }
@@ -217,14 +192,14 @@ export class ThreadTimeline {
     const colours = theme();
     const { brush, moment } = this.state;
     if (brush) {
-      const a = this.x(brush[0]);
-      const b = this.x(brush[1]);
+      const a = this.plot.x(brush[0]);
+      const b = this.plot.x(brush[1]);
       context.fillStyle = withAlpha("#0072b2", 0.16);
       context.fillRect(a, 0, b - a, this.height - 20);
       context.strokeStyle = "#0072b2";
       context.strokeRect(a + 0.5, 0.5, Math.max(b - a - 1, 1), this.height - 21);
     }
-    const x = this.x(moment);
+    const x = this.plot.x(moment);
     context.strokeStyle = colours.text;
     context.beginPath();
     context.moveTo(x, 0);
@@ -235,8 +210,8 @@ export class ThreadTimeline {
   private showTip(x: number, y: number): void {
     const lane = Math.floor((y - TOP) / LANE) - (this.hasEvents ? 1 : 0);
     const { calls, cells, events, threads } = this.recording.picture;
-    const ts = this.time(x);
-    const reach = ((this.state.view[1] - this.state.view[0]) / this.plotWidth) * 3;
+    const ts = this.plot.time(x);
+    const reach = ((this.state.view[1] - this.state.view[0]) / this.plot.plotWidth) * 3;
     const lines: string[] = [duration(ts)];
     if (this.hasEvents && y > TOP && y < TOP + LANE) {
       for (const event of events) {
@@ -263,28 +238,22 @@ export class ThreadTimeline {
       }
       if (faults > 0) lines.push(`${count(faults)} page faults within ${duration(2 * reach)}, ${duration(ns)}`);
     }
-    this.tip.replaceChildren(...lines.map((line) => h("div", {}, line)));
-    this.tip.hidden = x < GUTTER || (lines.length < 2 && !this.drag);
-    const left = x + 14 + this.tip.offsetWidth > this.wide ? x - 14 - this.tip.offsetWidth : x + 14;
-    this.tip.style.left = `${Math.max(left, 0)}px`;
-    this.tip.style.top = `${y + 14}px`;
+    this.tip.hidden = x < GUTTER || lines.length < 2;
+    if (!this.tip.hidden) showTip(this.tip, { x, y }, lines.map((line) => [line]));
   }
 
   private listen(): void {
-    const at = (event: MouseEvent) => {
-      const box = this.canvas.getBoundingClientRect();
-      return { x: event.clientX - box.left, y: event.clientY - box.top };
-    };
+    const at = (event: MouseEvent) => pointIn(this.canvas, event);
     const clamp = (ts: number) => Math.min(Math.max(ts, this.state.whole[0]), this.state.whole[1]);
     this.canvas.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
-      this.drag = clamp(this.time(at(event).x));
+      this.drag = clamp(this.plot.time(at(event).x));
       this.canvas.setPointerCapture(event.pointerId);
     });
     this.canvas.addEventListener("pointermove", (event) => {
       const { x, y } = at(event);
       if (this.drag !== null) {
-        const now = clamp(this.time(x));
+        const now = clamp(this.plot.time(x));
         this.state.setBrush([Math.min(this.drag, now), Math.max(this.drag, now)]);
       } else {
         this.showTip(x, y);
@@ -295,9 +264,9 @@ export class ThreadTimeline {
       this.drag = null;
       if (from === null) return;
       const x = at(event).x;
-      if (Math.abs(this.x(from) - x) < 4) {
+      if (Math.abs(this.plot.x(from) - x) < 4) {
         this.state.setBrush(null);
-        this.state.setMoment(clamp(this.time(x)));
+        this.state.setMoment(clamp(this.plot.time(x)));
       }
     });
     this.canvas.addEventListener("pointerleave", () => (this.tip.hidden = true));

@@ -2,21 +2,23 @@
 import type { Picture, Recording } from "./data";
 import type { Span } from "./state";
 
-// A sum that grows with time: value(t) is what came up to t.
+// A sum that changes with time: at(t) is what came up to t.
 export class Running {
-  private times: Float64Array;
-  private sums: Float64Array;
+  private readonly times: Float64Array;
+  private readonly sums: Float64Array;
 
-  constructor(changes: [number, number][]) {
-    changes.sort((a, b) => a[0] - b[0]);
-    this.times = new Float64Array(changes.length);
-    this.sums = new Float64Array(changes.length);
-    let sum = 0;
-    changes.forEach(([ts, change], i) => {
-      sum += change;
-      this.times[i] = ts;
-      this.sums[i] = sum;
-    });
+  // The first `length` of the columns; in any order.
+  constructor(times: Float64Array, changes: Float64Array, length = times.length) {
+    this.times = times.slice(0, length);
+    this.sums = changes.slice(0, length);
+    if (!isSorted(this.times)) {
+      const order = Uint32Array.from({ length }, (_, i) => i).sort((a, b) => times[a]! - times[b]!);
+      order.forEach((from, to) => {
+        this.times[to] = times[from]!;
+        this.sums[to] = changes[from]!;
+      });
+    }
+    for (let i = 1; i < length; i++) this.sums[i]! += this.sums[i - 1]!;
   }
 
   at(ts: number): number {
@@ -31,41 +33,68 @@ export class Running {
   }
 }
 
+function isSorted(times: Float64Array): boolean {
+  for (let i = 1; i < times.length; i++) if (times[i - 1]! > times[i]!) return false;
+  return true;
+}
+
+// What came, less what went.
+export class Balance {
+  private constructor(private readonly came: Running, private readonly went: Running) {}
+
+  // Of the rows that count: `size` from `from` on, until `to`.
+  static of(rows: number, counts: (row: number) => boolean, from: Float64Array, to: Float64Array, size: (row: number) => number): Balance {
+    const came = new Float64Array(rows);
+    const began = new Float64Array(rows);
+    const went = new Float64Array(rows);
+    const ended = new Float64Array(rows);
+    let begun = 0;
+    let over = 0;
+    for (let row = 0; row < rows; row++) {
+      if (!counts(row)) continue;
+      const bytes = size(row);
+      began[begun] = from[row]!;
+      came[begun++] = bytes;
+      if (to[row] === Infinity) continue;
+      ended[over] = to[row]!;
+      went[over++] = bytes;
+    }
+    return new Balance(new Running(began, came, begun), new Running(ended, went, over));
+  }
+
+  at(ts: number): number {
+    return this.came.at(ts) - this.went.at(ts);
+  }
+}
+
 export interface Courses {
-  reserved: Running; // bytes
-  committed: Running;
-  touched: Running;
+  reserved: Balance; // bytes
+  committed: Balance;
+  touched: Balance;
   spent: Running[]; // kernel time, by stage
 }
 
+const known = new WeakMap<Picture, Courses>();
+
 export function courses(picture: Picture): Courses {
-  const reserved: [number, number][] = [];
-  const committed: [number, number][] = [];
-  const { regions, cells, calls } = picture;
-  for (let i = 0; i < regions.rows; i++) {
-    const size = regions.pages[i]! * 4096;
-    for (const list of regions.committed[i] ? [reserved, committed] : [reserved]) {
-      list.push([regions.from[i]!, size]);
-      if (regions.to[i] !== Infinity) list.push([regions.to[i]!, -size]);
-    }
-  }
-  const touched: [number, number][] = [];
-  const spent: [number, number][][] = picture.stages.map(() => []);
-  const touch = picture.stages.length - 1;
-  for (let i = 0; i < cells.rows; i++) {
-    spent[touch]!.push([cells.ts[i]!, cells.ns[i]!]);
-    if (!cells.subject[i]) continue;
-    const size = cells.pages[i]! * 4096;
-    touched.push([cells.ts[i]!, size]);
-    if (cells.until[i] !== Infinity) touched.push([cells.until[i]!, -size]);
-  }
-  for (let i = 0; i < calls.rows; i++) spent[calls.stage[i]!]!.push([calls.ts[i]!, calls.net[i]!]);
-  return {
-    reserved: new Running(reserved),
-    committed: new Running(committed),
-    touched: new Running(touched),
-    spent: spent.map((list) => new Running(list)),
+  const before = known.get(picture);
+  if (before) return before;
+  const { regions, cells, calls, stages } = picture;
+  const sizeOf = (row: number) => regions.pages[row]! * 4096;
+  const spent = stages.map((_, stage) => {
+    // The last stage are the page faults, the others calls.
+    if (stage === stages.length - 1) return new Running(cells.ts, cells.ns);
+    const rows = [...calls.stage.keys()].filter((row) => calls.stage[row] === stage);
+    return new Running(Float64Array.from(rows, (row) => calls.ts[row]!), Float64Array.from(rows, (row) => calls.net[row]!));
+  });
+  const made = {
+    reserved: Balance.of(regions.rows, () => true, regions.from, regions.to, sizeOf),
+    committed: Balance.of(regions.rows, (row) => regions.committed[row] === 1, regions.from, regions.to, sizeOf),
+    touched: Balance.of(cells.rows, (row) => cells.subject[row] === 1, cells.ts, cells.until, (row) => cells.pages[row]! * 4096),
+    spent,
   };
+  known.set(picture, made);
+  return made;
 }
 
 export interface Sum {

@@ -11,6 +11,8 @@ export const FIRSTTOUCH = join(BUILD, "bin/firsttouch");
 export const SHOTS = join(BUILD, "screenshots");
 export const SOURCE = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export const FOLDER = mkdtempSync(join(tmpdir(), "ft-page-"));
+// A machine that also builds may stop for many seconds; nothing here is about time.
+const PATIENCE_MS = 180_000;
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find(existsSync);
 process.on("exit", () => rmSync(FOLDER, { recursive: true, force: true }));
 
@@ -80,6 +82,7 @@ export async function launch() {
   const { chromium } = await import("playwright-core");
   return chromium.launch({
     executablePath: CHROMIUM,
+    timeout: PATIENCE_MS,
     args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync"],
   });
@@ -88,6 +91,7 @@ export async function launch() {
 // A page with what went wrong in it: messages of the console, errors, requests other than for itself.
 export async function open(browser, file, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1400, height: 1000 }, ...options });
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const wrong = [];
   page.on("console", (message) => wrong.push(`console ${message.type()}: ${message.text()}`));

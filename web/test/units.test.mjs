@@ -16,7 +16,7 @@ const { decodeColumn } = await load("columns");
 const { bytes, duration, count, printable, address } = await load("format");
 const { AddressAxis, stretches, clusters } = await load("axis");
 const { rasterise } = await load("raster");
-const { Running, select } = await load("totals");
+const { Balance, Running, select } = await load("totals");
 const { ticks } = await load("state");
 
 const columns = (rows) => {
@@ -27,12 +27,21 @@ const columns = (rows) => {
 
 test("columns come back as they were written", () => {
   const packed = (list) => Buffer.from(list).toString("base64");
-  assert.deepEqual([...decodeColumn(packed([1, 0xac, 2]), 2, false)], [1, 300]);
-  assert.deepEqual([...decodeColumn(packed([10, 5]), 2, true)], [5, 2]);
+  assert.deepEqual([...decodeColumn(packed([1, 0xac, 2]), 2, "plain")], [1, 300]);
+  assert.deepEqual([...decodeColumn(packed([10, 5]), 2, "deltas")], [5, 2]);
   // 2^52 - 1, the largest page number there can be.
-  assert.deepEqual([...decodeColumn(packed([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x07]), 1, false)], [2 ** 52 - 1]);
-  assert.throws(() => decodeColumn(packed([0x80]), 1, false));
-  assert.throws(() => decodeColumn(packed([1, 2]), 1, false));
+  assert.deepEqual([...decodeColumn(packed([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x07]), 1, "plain")], [2 ** 52 - 1]);
+  assert.deepEqual([...decodeColumn(packed([7, 3, 0xac, 2, 1]), 4, "runs")], [7, 7, 7, 300]);
+  assert.deepEqual([...decodeColumn("", 0, "runs")], []);
+  for (const wrong of [[7, 3], [7, 5], [7, 0, 7, 4], [7, 4, 1]]) assert.throws(() => decodeColumn(packed(wrong), 4, "runs"), `${wrong}`);
+  for (const wrong of ["AQ", "AQ*=", "\u00e9AAA", "AQ==AQ==", "=", "===="]) assert.throws(() => decodeColumn(wrong, 1, "plain"), wrong);
+  const all = [...Array(256).keys()].flatMap((i) => (i < 128 ? [i] : [i, 1]));
+  for (const list of [all, all.slice(1), all.slice(2)]) {
+    const values = decodeColumn(packed(list), 256 + list.length - all.length, "plain");
+    assert.deepEqual([...values], [...Array(256).keys()].slice(all.length - list.length));
+  }
+  assert.throws(() => decodeColumn(packed([0x80]), 1, "plain"));
+  assert.throws(() => decodeColumn(packed([1, 2]), 1, "plain"));
 });
 
 test("figures read as in the text report", () => {
@@ -109,8 +118,10 @@ test("a little of a pixel is faint, and not hidden", () => {
 });
 
 test("sums grow with time and within a selection", () => {
-  const running = new Running([[10, 5], [5, 1], [20, -2]]);
+  const running = new Running(Float64Array.of(10, 5, 20), Float64Array.of(5, 1, -2));
   assert.deepEqual([0, 5, 10, 19, 20].map((t) => running.at(t)), [0, 1, 6, 6, 4]);
+  const balance = Balance.of(3, (row) => row !== 1, Float64Array.of(1, 2, 3), Float64Array.of(9, 9, Infinity), (row) => 10 ** row);
+  assert.deepEqual([0, 1, 3, 8, 9].map((t) => balance.at(t)), [0, 1, 101, 101, 100]);
   const recording = {
     picture: {
       owners, fault_kinds: ["first write"], stages: [{ name: "commit" }, { name: "touch" }],

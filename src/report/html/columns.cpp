@@ -1,5 +1,7 @@
 #include "report/html/columns.h"
 
+#include <utility>
+
 #include "base/check.h"
 
 namespace ft::report::html {
@@ -55,16 +57,36 @@ std::string encode_column(const std::vector<std::int64_t>& values, Coding coding
   return base64(bytes);
 }
 
+std::string encode_runs(const std::vector<std::int64_t>& values) {
+  std::string bytes;
+  for (std::size_t at = 0; at < values.size();) {
+    FT_CHECK(values[at] >= 0);
+    std::size_t end = at + 1;
+    while (end < values.size() && values[end] == values[at]) ++end;
+    append_varint(bytes, static_cast<std::uint64_t>(values[at]));
+    append_varint(bytes, end - at);
+    at = end;
+  }
+  return base64(bytes);
+}
+
 Table::Table(std::size_t rows) : rows_(rows) {
   json_["rows"] = rows;
   json_["deltas"] = nlohmann::ordered_json::array();
+  json_["runs"] = nlohmann::ordered_json::array();
   json_["columns"] = nlohmann::ordered_json::object();
 }
 
 void Table::add(const char* name, const std::vector<std::int64_t>& values, Coding coding) {
   FT_CHECK(values.size() == rows_);
-  json_["columns"][name] = encode_column(values, coding);
-  if (coding == Coding::Deltas) json_["deltas"].push_back(name);
+  std::string text = encode_column(values, coding);
+  if (coding == Coding::Deltas) {
+    json_["deltas"].push_back(name);
+  } else if (std::string runs = encode_runs(values); runs.size() < text.size()) {
+    text = std::move(runs);
+    json_["runs"].push_back(name);
+  }
+  json_["columns"][name] = std::move(text);
 }
 
 }  // namespace ft::report::html

@@ -1,6 +1,7 @@
 // A table of numbers as JSON that stays small: each column is one string, base64 of its values as
 // variable-length integers (LEB128; signed ones zigzag), most of them as the difference to the
-// value before. web/src/columns.ts reads it back.
+// value before. Where values repeat, a column is runs of equal ones instead: value and length, in
+// turn. web/src/columns.ts reads it back.
 #pragma once
 
 #include <cstdint>
@@ -18,13 +19,17 @@ enum class Coding : std::uint8_t {
 
 std::string encode_column(const std::vector<std::int64_t>& values, Coding coding);
 
+// REQUIRES: none is negative.
+std::string encode_runs(const std::vector<std::int64_t>& values);
+
 std::string base64(std::string_view bytes);
 
-// {"rows": 2, "deltas": ["ts"], "columns": {"ts": "...", "pages": "..."}}
+// {"rows": 2, "deltas": ["ts"], "runs": ["pages"], "columns": {"ts": "...", "pages": "..."}}
 class Table {
  public:
   explicit Table(std::size_t rows);
 
+  // Of plain columns the shorter of both ways is taken.
   // REQUIRES: as many values as there are rows.
   void add(const char* name, const std::vector<std::int64_t>& values, Coding coding);
 

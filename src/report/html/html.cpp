@@ -40,7 +40,7 @@ std::string render(std::span<const Recorded> recordings, const model::Difference
     out += "{\"name\":";
     append_escaped(out, dumped(recordings[i].name));
     out += ",\"report\":";
-    append_escaped(out, json::render(recordings[i].report));
+    append_escaped(out, json::render(recordings[i].report, json::Layout::Line));
     out += ",\"picture\":";
     append_escaped(out, dumped(json_of(recordings[i].picture)));
     out += ",\"flame\":";
@@ -48,7 +48,8 @@ std::string render(std::span<const Recorded> recordings, const model::Difference
     out += '}';
   }
   out += "],\"difference\":";
-  append_escaped(out, difference == nullptr ? "null" : json::render(*difference));
+  append_escaped(out,
+                 difference == nullptr ? "null" : json::render(*difference, json::Layout::Line));
   out += '}';
   out += whole.substr(mark + kDataMark.size());
   return out;

@@ -34,6 +34,18 @@ TEST(Columns, AreVariableLengthNumbersInBase64) {
   EXPECT_EQ(base64("Ma"), "TWE=");
   EXPECT_EQ(base64("M"), "TQ==");
   EXPECT_EQ(encode_column({}, Coding::Deltas), "");
+  EXPECT_EQ(encode_runs({7, 7, 7, 300}), base64(std::string_view("\x07\x03\xac\x02\x01", 5)));
+  EXPECT_EQ(encode_runs({}), "");
+}
+
+TEST(Columns, AreRunsWhereThoseAreShorter) {
+  Table table(4);
+  table.add("same", std::vector<std::int64_t>{4, 4, 4, 4}, Coding::Plain);
+  table.add("other", std::vector<std::int64_t>{1, 2, 3, 4}, Coding::Plain);
+  table.add("rising", std::vector<std::int64_t>{4, 4, 4, 4}, Coding::Deltas);
+  EXPECT_EQ(table.json()["runs"], nlohmann::json::array({"same"}));
+  EXPECT_EQ(table.json()["columns"]["same"], base64("\x04\x04"));
+  EXPECT_EQ(table.json()["columns"]["other"], base64("\x01\x02\x03\x04"));
 }
 
 TEST(Html, ThePageHasItsMarkOnceAndAPolicyThatForbidsTheNetwork) {

@@ -34,7 +34,7 @@ Json row_of(const model::DifferenceRow& row) {
 
 }  // namespace
 
-std::string render(const model::Difference& difference) {
+std::string render(const model::Difference& difference, Layout layout) {
   const Json document = {{"format", 1},
                          {"before", difference.before},
                          {"after", difference.after},
@@ -47,7 +47,7 @@ std::string render(const model::Difference& difference) {
                          {"chance", difference.chance},
                          {"rows", array_of(difference.rows, row_of)},
                          {"warnings", difference.warnings}};
-  return document.dump(2, ' ', kAsciiOnly, Json::error_handler_t::replace) + "\n";
+  return document.dump(indent_of(layout), ' ', kAsciiOnly, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace ft::report::json

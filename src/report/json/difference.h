@@ -3,10 +3,11 @@
 
 #include <string>
 
+#include "report/json/layout.h"
 #include "report/model/difference.h"
 
 namespace ft::report::json {
 
-std::string render(const model::Difference& difference);
+std::string render(const model::Difference& difference, Layout layout = Layout::Indented);
 
 }  // namespace ft::report::json

@@ -328,7 +328,7 @@ Json summary_of(const Report& report) {
 
 }  // namespace
 
-std::string render(const Report& report) {
+std::string render(const Report& report, Layout layout) {
   Json root;
   root["format"] = report.format;
   root["tool"] = {{"name", "firsttouch"}, {"version", report.tool_version}};
@@ -362,7 +362,7 @@ std::string render(const Report& report) {
     return Json{{"what", missing.what}, {"why", missing.why}};
   });
   constexpr bool kAsciiOnly = true;
-  return root.dump(2, ' ', kAsciiOnly, Json::error_handler_t::replace) + "\n";
+  return root.dump(indent_of(layout), ' ', kAsciiOnly, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace ft::report::json

@@ -4,12 +4,13 @@
 
 #include <string>
 
+#include "report/json/layout.h"
 #include "report/model/report.h"
 
 namespace ft::report::json {
 
 // ASCII only: bytes that are no UTF-8 become U+FFFD, everything else beyond ASCII \uXXXX, so that
 // nothing in a target's strings reaches a terminal. Ends in a newline.
-std::string render(const model::Report& report);
+std::string render(const model::Report& report, Layout layout = Layout::Indented);
 
 }  // namespace ft::report::json

@@ -158,8 +158,7 @@ Json process_of(const Known<ProcessView>& known) {
 
 std::string laid_out(const Json& root, Layout layout) {
   constexpr bool kAsciiOnly = true;
-  const int indent = layout == Layout::Indented ? 2 : -1;
-  return root.dump(indent, ' ', kAsciiOnly, Json::error_handler_t::replace) + "\n";
+  return root.dump(indent_of(layout), ' ', kAsciiOnly, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace

@@ -2,16 +2,14 @@
 // them.
 #pragma once
 
-#include <cstdint>
 #include <string>
 
+#include "report/json/layout.h"
 #include "report/model/watch.h"
 
 namespace ft::report::json {
 
-// Line: one object a line, for a stream of them. Indented: for a single one. Both end in a newline.
-enum class Layout : std::uint8_t { Line, Indented };
-
+// Line: one object a line, for a stream of them. Indented: for a single one.
 std::string render(const model::Watch& watch, Layout layout);
 std::string render(const model::BeforeAfter& table, Layout layout);
 
