@@ -25,6 +25,7 @@ setup_thp never
 recorded local numactl --cpunodebind=0
 recorded interleave numactl --cpunodebind=0 --interleave=all
 recorded bind numactl --cpunodebind=0 --membind=1
+recorded preferred-recorded numactl --cpunodebind=0 --preferred=1
 # shellcheck disable=SC2086
 PREFIX="numactl --cpunodebind=0 --preferred=1" with_jvm preferred "$JAVA" -XX:+UseSerialGC $pause
 [ "$LAB_NUMA" = full ] || exit 0

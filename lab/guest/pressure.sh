@@ -64,12 +64,17 @@ limited() {
   keep_group "$_name" "$_name"
 }
 
+# What the model says that a recorded start needs.
+needed_by() {
+  "$FT" replay "$1" --set cgroup.limit=64G --set swap=0 --format json |
+    sed -n 's/.*"needed_bytes": \([0-9]*\).*/\1/p' | head -n 1
+}
+
 case $LAB_PRESSURE in
   edge)
     # Starts around the edge, without swap: which of them live?
     # In hundredths of what the model says is needed.
-    needed=$("$FT" replay "$OUT/plain.ft" --set cgroup.limit=64G --set swap=0 --format json |
-      sed -n 's/.*"needed_bytes": \([0-9]*\).*/\1/p' | head -n 1)
+    needed=$(needed_by "$OUT/plain.ft")
     say "needed: $needed"
     for percent in 90 95 97 98 102 103 105 110; do
       pages=$((needed * percent / 409600))
@@ -81,6 +86,22 @@ case $LAB_PRESSURE in
       keep_group "edge-$size" "edge-$size"
     done
     limited killed 64M
+    # Two processes in a group that is too small for both: whom does the killer pick?
+    for size in 24 192; do
+      beside="sh $LAB/guest/beside.sh $size"
+      group "two-$size"
+      # shellcheck disable=SC2086
+      recorded "two-$size" $in_group "$root/two-$size" "$FT" record -o "/tmp/two-$size.ft" -- \
+        $beside "$JAVA" $hello
+      needed=$(needed_by "$OUT/two-$size.ft")
+      group "two-$size-tight"
+      pages=$((needed * 88 / 409600))
+      echo "$((pages * 4))k" | tee "$OUT/two-$size.limit" >"$root/two-$size-tight/$limit"
+      dmesg >/tmp/dmesg.before
+      # shellcheck disable=SC2086
+      evidence "two-$size-tight" $in_group "$root/two-$size-tight" $beside "$JAVA" $hello
+      dmesg | tail -n +$(($(wc -l </tmp/dmesg.before) + 1)) | grep "Killed process" >"$OUT/two-$size.killed"
+    done
     ;;
   swap)
     use_swap "$LAB_SWAP"

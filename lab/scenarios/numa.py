@@ -2,7 +2,7 @@
 
 import re
 
-from evidence import parse_numa_maps
+from evidence import parse_numa_maps, parse_smaps
 
 HEAP = "Java heap"
 HEAP_BYTES = 64 << 20
@@ -14,7 +14,7 @@ DRIFT = 64 * PAGE
 def judge(evidence, checks):
     nodes = nodes_of(evidence)
     checks.that("the machine has the nodes", len(nodes) >= 2, evidence.text("hardware"))
-    for name in ("local", "interleave", "bind"):
+    for name in ("local", "interleave", "bind", "preferred-recorded"):
         checks.equal(f"{name}: record ends with the JVM's status", evidence.status(name), 0)
     judge_recorded_placement(evidence, checks, nodes)
     judge_predictions(evidence, checks, nodes)
@@ -49,14 +49,17 @@ def regions_of(shown, subsystem=HEAP):
             if region["subsystem"] == subsystem]
 
 
-def heap_in_recording(evidence, recording):
-    """node -> bytes of the heap at the end, by the kernel's own numa_maps in the recording."""
-    file = evidence.path(recording)
+def numa_maps_in(evidence, recording):
     rows = evidence.rows(recording, "select value from snapshot where source = 'numa_maps' "
                          "and moment = 'end'")
-    areas = parse_numa_maps("\n".join(row["value"] for row in rows))
+    return parse_numa_maps("\n".join(row["value"] for row in rows))
+
+
+def heap_in_recording(evidence, recording):
+    """node -> bytes of the heap at the end, by the kernel's own numa_maps in the recording."""
+    areas = numa_maps_in(evidence, recording)
     found = {}
-    for start, end in regions_of(evidence.ask("map", file)):
+    for start, end in regions_of(evidence.ask("map", evidence.path(recording))):
         for node, size in pages_in(areas, start, end).items():
             found[node] = found.get(node, 0) + size
     return found
@@ -65,10 +68,21 @@ def heap_in_recording(evidence, recording):
 def judge_recorded_placement(evidence, checks, nodes):
     even = HEAP_BYTES // len(nodes)
     expected = {"local": {0: HEAP_BYTES}, "bind": {1: HEAP_BYTES},
+                "preferred-recorded": {1: HEAP_BYTES},
                 "interleave": {node: even for node in nodes}}
     for name, wanted in expected.items():
         checks.equal(f"{name}: the recorded heap lies where the policy puts it",
                      heap_in_recording(evidence, f"{name}.ft"), wanted)
+        rows = evidence.ask("report", evidence.path(f"{name}.ft"))["subsystems"]
+        shown = {row["name"]: {int(node): size for node, size in row["nodes"].items()}
+                 for row in rows if row["nodes"]}
+        checks.equal(f"{name}: report shows it there", shown.get(HEAP), wanted)
+        whole = {}
+        for part in shown.values():
+            for node, size in part.items():
+                whole[node] = whole.get(node, 0) + size
+        checks.equal(f"{name}: and all subsystems together where numa_maps has the process",
+                     whole, pages_in(numa_maps_in(evidence, f"{name}.ft"), 0, 1 << 64))
 
 
 # ---- predicted ----
@@ -112,13 +126,14 @@ def pages_in(areas, start, end):
 def judge_predictions(evidence, checks, nodes):
     machine = machine_file(evidence, nodes)
     for name, policy, *more in (("interleave", "interleave"), ("bind", "bind:1"),
+                                ("preferred-recorded", "preferred:1"),
                                 ("interleave-huge", "interleave", "--set", "thp=always"),
                                 ("weighted-recorded", "weighted:" +
                                  ",".join(["3"] + ["1"] * (len(nodes) - 1)))):
         if not evidence.has(f"{name}.ft"):
             continue
         predicted, answer = predicted_heap(evidence, machine, policy, *more)
-        if name in ("interleave", "bind"):  # in others little else than the heap is foreseen
+        if name in ("interleave", "bind", "preferred-recorded"):  # in others little else than the heap is foreseen
             judge_predicted_counters(evidence, checks, name, answer, nodes)
         real = heap_in_recording(evidence, f"{name}.ft")
         checks.equal(f"{name}: predicted bytes of the heap by node are the real ones",
@@ -130,17 +145,22 @@ def judge_predicted_counters(evidence, checks, name, answer, nodes):
     real = counters(evidence, name, nodes)
     for node in answer["nodes"]:
         number = node["node"]
-        for counter in ("numa_hit", "interleave_hit", "other_node"):
+        for counter in COUNTERS:
             want = node.get(counter) or 0
             have = real[number][counter]
-            checks.that(f"{name}: {counter} of node {number} grew at least as predicted",
-                        have >= want * 0.95, f"{have}, predicted {want}")
+            # Page cache for the recorder and what it runs comes on top, wherever it runs.
+            checks.within(f"{name}: {counter} of node {number} grew as predicted, with others' share",
+                          have, want * 0.95, want + OTHERS_PAGES * (counter not in FAILING))
     checks.figure(f"{name}: numa_hit predicted " + ", ".join(
         f"{node['numa_hit']} of {real[node['node']]['numa_hit']}" for node in answer["nodes"]))
 
 
 # ---- counters ----
 
+# What the recorder, the shell and the page cache take beside the JVM, in pages.
+OTHERS_PAGES = 12000
+# Grow only where a node is full, which none is here.
+FAILING = ("numa_miss", "numa_foreign")
 COUNTERS = ("numa_hit", "numa_miss", "numa_foreign", "interleave_hit", "local_node", "other_node")
 
 
@@ -178,15 +198,32 @@ def judge_live(evidence, checks, name):
     for node, size in kernel.items():
         checks.near(f"{name}: map's bytes on node {node} are those of numa_maps",
                     total.get(node, 0), size, 0, DRIFT + again)
-    heap_kernel = {}
-    for region in shown["regions"]:
-        if region["subsystem"] != HEAP or not region.get("nodes"):
-            continue
-        for node, size in pages_in(areas, int(region["start"], 16), int(region["end"], 16)).items():
-            heap_kernel[node] = heap_kernel.get(node, 0) + size
+    for subsystem, wanted in by_subsystem(evidence, name, shown["regions"], areas).items():
+        have = placed(shown, subsystem)
+        for node in sorted({*wanted, *have}):
+            checks.near(f"{name}: map's bytes of {subsystem} on node {node} are those of numa_maps",
+                        have.get(node, 0), wanted.get(node, 0), 0, DRIFT + again)
     heap = placed(shown)
     checks.that(f"{name}: map knows the heap's nodes", sum(heap.values()) >= HEAP_BYTES // 2, heap)
     checks.figure(f"{name}: heap {by_share(heap)}")
+
+
+def by_subsystem(evidence, name, regions, areas):
+    """subsystem -> node -> bytes by numa_maps, of subsystems that share no area with another one."""
+    ends = {area["start"]: area["end"] for area in parse_smaps(evidence.text(f"{name}.smaps"))}
+    spans = [(int(region["start"], 16), int(region["end"], 16), region["subsystem"])
+             for region in regions]
+    found, mixed = {}, set()
+    for area in areas:
+        end = ends.get(area.start, area.start + 1)
+        owners = {owner for low, high, owner in spans if low < end and area.start < high}
+        if len(owners) != 1:
+            mixed |= owners
+            continue
+        nodes = found.setdefault(owners.pop(), {})
+        for node, size in area.bytes_by_node().items():
+            nodes[node] = nodes.get(node, 0) + size
+    return {owner: nodes for owner, nodes in found.items() if owner not in mixed}
 
 
 def by_share(heap):

@@ -89,7 +89,43 @@ def judge_edge(evidence, checks):
     checks.that("so is the group's reclaim before it", any("memcg" in kind for kind in seen), seen)
     killed = evidence.text("oom.dmesg")
     checks.that("the kernel killed java", "java" in killed, killed[-300:])
+    for name, larger in (("two-24", "java"), ("two-192", "python3")):
+        judge_choice(evidence, checks, name, larger)
     checks.figure(f"verdicts {', '.join(f'{size}k {real}' for size, real, _ in cases)}")
+
+
+def judge_choice(evidence, checks, name, larger):
+    """Of two processes in one group: is the one that goes first foreseen?"""
+    limit = evidence.text(f"{name}.limit").strip()
+    foreseen = [victim["name"] for victim in evidence.ask(
+        "replay", evidence.path(f"{name}.ft"), "--set", f"cgroup.limit={limit}", "--set",
+        "swap=0")["limits"]["killed"]]
+    real = re.findall(r"Killed process \d+ \((\S+?)\)", evidence.text(f"{name}.killed"))
+    checks.that(f"{name}: somebody is picked", real, evidence.errors_of(f"{name}-tight"))
+    checks.equal(f"{name}: whom the OOM killer picks first is foreseen",
+                 real[:1], [victim.rpartition("/")[2][:15] for victim in foreseen[:1]])
+    checks.equal(f"{name}: it is the larger", real[:1], [larger])
+    checks.figure(f"{name}: at {limit} the killer picked {', '.join(real) or 'nobody'}; foreseen "
+                  f"{', '.join(foreseen) or 'nobody'}")
+
+
+def judge_shortage(checks, name, report):
+    """How much of the JVM's time each kind of shortage took, by subsystem."""
+    waits = report["waits"]
+    costs = {cost["subsystem"]: cost for cost in waits["shortage"]}
+    for kind in ("memcg_reclaim", "direct_reclaim", "compaction"):
+        checks.equal(f"{name}: {kind} by subsystem is the whole's",
+                     sum(cost[f"{kind}_ns"] for cost in costs.values()), waits[kind]["total_ns"])
+    checks.equal(f"{name}: major faults by subsystem are the whole's",
+                 sum(cost["major_faults"] for cost in costs.values()), report["faults"]["major"])
+    told = {part: cost["memcg_reclaim_ns"] + cost["direct_reclaim_ns"] + cost["compaction_ns"]
+            for part, cost in costs.items()}
+    whole = sum(told.values())
+    checks.that(f"{name}: nearly all of the reclaim has a subsystem",
+                told.get("", 0) <= whole * 0.2, told)
+    checks.figure(f"{name}: time in reclaim " + ", ".join(
+        f"{part or 'elsewhere'} {time * 100 // (whole or 1)} %" for part, time in told.items()
+        if time))
 
 
 def judge_swap(evidence, checks):
@@ -99,6 +135,7 @@ def judge_swap(evidence, checks):
         checks.equal(f"{name}: the start comes through", evidence.status(name), 0)
         report = judge_sound(evidence, checks, name, may_lose=True)
         check_stalls(evidence, checks, name, report)
+        judge_shortage(checks, name, report)
         seen = events(evidence, f"{name}.ft")
         reclaims = next((n for kind, (n, _) in seen.items() if "memcg" in kind), 0)
         checks.that(f"{name}: reclaim of its group is recorded", reclaims > 0, seen)
@@ -125,8 +162,9 @@ def judge_swap(evidence, checks):
 
 def judge_node(evidence, checks):
     checks.equal("the start comes through", evidence.status("small-node"), 0)
-    check_stalls(evidence, checks, "small-node",
-                 judge_sound(evidence, checks, "small-node", may_lose=True))
+    report = judge_sound(evidence, checks, "small-node", may_lose=True)
+    check_stalls(evidence, checks, "small-node", report)
+    judge_shortage(checks, "small-node", report)
     seen = events(evidence, "small-node.ft")
     direct = grown(evidence, "small-node", "allocstall_normal") + \
         grown(evidence, "small-node", "allocstall_movable") + \
