@@ -9,6 +9,11 @@ import { courses } from "./totals";
 
 const POINTS = 400;
 
+// The mark of the logarithmic axis below or above: 1 KiB, 16 KiB, 256 KiB, ...
+function decade(value: number, round: (exponent: number) => number): number {
+  return 1024 * 16 ** round(Math.log2(value / 1024) / 4);
+}
+
 interface Curve {
   label: string;
   colour: string;
@@ -32,11 +37,11 @@ function chart(title: string, times: number[], curves: Curve[], text: (v: number
         height: 230,
         legend: { live: true },
         cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
-        scales: { x: { time: false }, y: log ? { distr: 3, range: (_u, low, high) => [Math.max(low, 1024), Math.max(high, 4096)] } : {} },
+        scales: { x: { time: false }, y: log ? { distr: 3, range: (_u, low, high) => [decade(Math.max(low, 1024), Math.floor), decade(Math.max(high, 1025), Math.ceil)] } : {} },
         axes: [
           { ...axis, values: (_u, marks) => marks.map((m) => tickText(m, (marks[1] ?? m + 1) - (marks[0] ?? m))) },
           { ...axis, size: 72, 
-            ...(log ? { splits: () => Array.from({ length: 9 }, (_, i) => 1024 * 16 ** i), filter: (_u: uPlot, marks: number[]) => marks } : text === bytes ? { incrs: Array.from({ length: 50 }, (_, i) => 2 ** i) } : {}), values: (_u, marks) => marks.map((m) => (m === null ? "" : text(m))) },
+            ...(log ? { splits: (_u: uPlot, _axis: number, low: number, high: number) => Array.from({ length: 9 }, (_, i) => 1024 * 16 ** i).filter((mark) => mark >= low && mark <= high), filter: (_u: uPlot, marks: number[]) => marks } : text === bytes ? { incrs: Array.from({ length: 50 }, (_, i) => 2 ** i) } : {}), values: (_u, marks) => marks.map((m) => (m === null ? "" : text(m))) },
         ],
         series: [
           { label: "time", value: (_u, v) => (v === null ? "" : duration(v)) },

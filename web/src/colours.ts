@@ -73,6 +73,7 @@ export interface Theme {
   surface: string;
   accent: string;
   dark: boolean;
+  faults: string[]; // the longer one took, the further from the background
 }
 
 // The colours of the style sheet, for canvases.
@@ -86,5 +87,6 @@ export function theme(): Theme {
     surface: get("--surface"),
     accent: get("--accent"),
     dark: get("--is-dark") === "1",
+    faults: [0, 1, 2].map((i) => get(`--fault-${i}`)),
   };
 }

@@ -16,7 +16,7 @@ function bar(title: string, parts: { stage: Stage; value: number; text: string }
     if (part.value <= 0) continue;
     const wide = (part.value / Math.max(sum, 1)) * 100;
     const piece = h("span", { title: `${part.stage.name}: ${part.text}, ${share(part.value / sum)}` },
-      wide > 9 ? `${part.stage.name} ${share(part.value / sum)}` : "");
+      wide > 12 ? `${part.stage.name} ${share(part.value / sum)}` : "");
     piece.style.width = `${wide}%`;
     piece.style.background = STAGE_COLOURS[part.stage.name] ?? "#888";
     row.append(piece);

@@ -46,7 +46,8 @@ export function figure(value: number | null, text: (v: number) => string, missin
   return h("span", { class: "figure", "data-value": value }, text(value));
 }
 
-export function canvasSize(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
+// The canvas, empty, in pixels of the page.
+export function emptyCanvas(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
   const ratio = Math.min(window.devicePixelRatio || 1, 2);
   const w = Math.max(1, Math.round(width * ratio));
   const hgt = Math.max(1, Math.round(height * ratio));
@@ -57,6 +58,7 @@ export function canvasSize(canvas: HTMLCanvasElement, width: number, height: num
   }
   const context = canvas.getContext("2d")!;
   context.setTransform(w / width, 0, 0, hgt / height, 0, 0);
+  context.clearRect(0, 0, width, height);
   return context;
 }
 

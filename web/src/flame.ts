@@ -3,7 +3,7 @@
 import { subsystemColour, withAlpha } from "./colours";
 import type { Recording, Samples } from "./data";
 import { whyMissing } from "./data";
-import { absent, canvasSize, h, pointIn, showTip } from "./dom";
+import { absent, emptyCanvas, h, pointIn, showTip } from "./dom";
 import { count, duration, printable, share } from "./format";
 import type { State } from "./state";
 
@@ -63,8 +63,7 @@ export function flameGraph(recording: Recording, state: State): HTMLElement {
       }
     };
     place(top, 0, wide);
-    const context = canvasSize(canvas, wide, (deepest + 1) * ROW + 2);
-    context.clearRect(0, 0, wide, (deepest + 1) * ROW + 2);
+    const context = emptyCanvas(canvas, wide, (deepest + 1) * ROW + 2);
     context.font = "11px system-ui, sans-serif";
     context.textBaseline = "middle";
     for (const { node, x, y, w } of boxes) {
@@ -114,7 +113,7 @@ export function flameGraph(recording: Recording, state: State): HTMLElement {
     samples ? h("p", {}, `${count(samples.taken)} samples (${samples.event}), ${count(samples.kernel)} of them in the kernel: ${duration(samples.kernel_ns)} ± ${duration(samples.kernel_error_ns)}.`) : null,
     stages.length > 0
       ? h("table", {}, h("thead", {}, h("tr", {}, ...["stage of the kernel", "samples", "time", "share"].map((t, i) => h("th", { scope: "col", class: i ? "number" : "" }, t)))),
-          h("tbody", {}, ...stages.map((s) => h("tr", { "data-stage-of-kernel": s.name }, h("th", { scope: "row" }, s.name), h("td", { class: "number" }, count(s.samples)),
+          h("tbody", {}, ...stages.map((s) => h("tr", { "data-stage-of-kernel": s.name }, h("th", { scope: "row" }, stageSwatch(s.name, stages.map((stage) => stage.name)), s.name), h("td", { class: "number" }, count(s.samples)),
             h("td", { class: "number" }, `${duration(s.ns)} ± ${duration(s.error_ns)}`), h("td", { class: "number" }, share(s.share))))))
       : null,
     parts.length > 0 ? stagesBySubsystem(parts, stages.map((s) => s.name)) : null,
@@ -126,9 +125,18 @@ export function flameGraph(recording: Recording, state: State): HTMLElement {
 
 const STAGE_PALETTE = ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#c7b400", "#8d7fb8", "#98887a", "#8a8f98"];
 
+function stageColour(name: string, order: string[]): string {
+  return STAGE_PALETTE[Math.max(order.indexOf(name), 0) % STAGE_PALETTE.length]!;
+}
+
+function stageSwatch(name: string, order: string[]): HTMLElement {
+  const swatch = h("i", { class: "swatch" });
+  swatch.style.background = stageColour(name, order);
+  return swatch;
+}
+
 // For each subsystem's page faults and memory calls: which stages of the kernel they were in.
 function stagesBySubsystem(parts: Samples["by_subsystem"], order: string[]): HTMLElement {
-  const colour = (name: string) => STAGE_PALETTE[Math.max(order.indexOf(name), 0) % STAGE_PALETTE.length]!;
   const most = Math.max(...parts.map((p) => p.ns), 1);
   return h("table", { class: "bars" }, h("caption", {}, "Page faults and memory calls of each subsystem by stage, from samples"),
     h("tbody", {}, ...parts.map((part) => {
@@ -137,7 +145,7 @@ function stagesBySubsystem(parts: Samples["by_subsystem"], order: string[]): HTM
       for (const stage of part.stages) {
         const piece = h("i", { title: `${stage.name}: ${duration(stage.ns)} ± ${duration(stage.error_ns)}, ${share(stage.share)}` });
         piece.style.width = `${(stage.ns / Math.max(part.ns, 1)) * 100}%`;
-        piece.style.background = colour(stage.name);
+        piece.style.background = stageColour(stage.name, order);
         strip.append(piece);
       }
       const largest = part.stages[0];

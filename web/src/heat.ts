@@ -3,7 +3,7 @@
 import { heatColour, theme } from "./colours";
 import type { Recording } from "./data";
 import { whyMissing } from "./data";
-import { absent, canvasSize, h, pointIn, showTip } from "./dom";
+import { absent, emptyCanvas, h, pointIn, showTip } from "./dom";
 import { count, duration } from "./format";
 import type { State } from "./state";
 import { GUTTER, TimeScale } from "./timescale";
@@ -37,9 +37,8 @@ export function latencyHeat(recording: Recording, state: State): HTMLElement {
   const draw = () => {
     if (!canvas.parentElement?.clientWidth) return;
     plot.wide = canvas.parentElement.clientWidth;
-    const context = canvasSize(canvas, plot.wide, height);
+    const context = emptyCanvas(canvas, plot.wide, height);
     const colours = theme();
-    context.clearRect(0, 0, plot.wide, height);
     context.font = "11px system-ui, sans-serif";
     context.textBaseline = "middle";
     kinds.forEach((kind, strip) => {

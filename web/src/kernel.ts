@@ -100,6 +100,10 @@ export function waits(recordings: Recording[], state: State): HTMLElement {
   });
 }
 
+function tableCount(level: string, n: number): string {
+  return `${count(n)} ${level} table${n === 1 ? "" : "s"}`;
+}
+
 // The tables a process needs: a tree from the top level down, each branch with what hangs below.
 export function pageTableTree(recording: Recording): HTMLElement {
   const { tables, owners } = recording.picture;
@@ -135,19 +139,19 @@ export function pageTableTree(recording: Recording): HTMLElement {
   const tree = h("ul", { class: "tree" },
     h("li", {}, h("details", { open: true }, h("summary", {}, `PGD: 1 table, ${count(puds.size)} entr${puds.size === 1 ? "y" : "ies"} in use`),
       h("ul", {}, ...[...puds].map(([pud, list]) =>
-        h("li", {}, h("details", { open: puds.size <= 4 }, h("summary", {}, `PUD table of 0x${(pud * 512 * 2 ** 30).toString(16)}: ${count(list.length)} PMD tables, ${count(sum(list))} PTE tables`),
+        h("li", {}, h("details", { open: puds.size <= 4 }, h("summary", {}, `PUD table of 0x${(pud * 512 * 2 ** 30).toString(16)}: ${tableCount("PMD", list.length)}, ${tableCount("PTE", sum(list))}`),
           h("ul", {}, ...list.slice(0, 64).map((d) => {
             const strip = h("span", { class: "strip" });
             const all = d.parts.reduce((a, p) => a + p.pages, 0);
             for (const part of d.parts) {
               const name = owners[part.owner]?.subsystem ?? "Unknown";
-              const piece = h("i", { title: `${name}: ${count(part.pte_tables)} PTE tables, ${bytes(part.pages * 4096)}` });
+              const piece = h("i", { title: `${name}: ${tableCount("PTE", part.pte_tables)}, ${bytes(part.pages * 4096)}` });
               piece.style.width = `${(part.pages / Math.max(all, 1)) * 100}%`;
               piece.style.background = subsystemColour(name);
               strip.append(piece);
             }
             const pte = d.parts.reduce((a, p) => a + p.pte_tables, 0);
-            return h("li", {}, `PMD table of 0x${(d.gib * 2 ** 30).toString(16)}: ${count(pte)} PTE tables, ${bytes(all * 4096)} touched `, strip);
+            return h("li", {}, strip, `PMD table of 0x${(d.gib * 2 ** 30).toString(16)}: ${tableCount("PTE", pte)}, ${bytes(all * 4096)} touched`);
           }), list.length > 64 ? h("li", {}, `and ${count(list.length - 64)} more`) : null))))))));
   return h("div", {}, facts, bars("PTE tables by the subsystem whose page needs them", "pte_tables", rows),
     unseen > 0 ? h("p", { class: "note" }, `${count(unseen)} more PTE tables belong to areas in memory in which no fault was seen; of them the recording does not say more.`) : null,

@@ -118,7 +118,7 @@ function sectionsOf(recordings: Recording[], difference: Difference | null, stat
 }
 
 function navigation(sections: HTMLElement[]): HTMLElement {
-  const names: Record<string, string> = { cost: "Cost" };
+  const names: Record<string, string> = { cost: "Cost", orders: "Allocations", waits: "Waits", flame: "Flame graph", trust: "Trust" };
   const links = sections.map((part) => {
     const title = part.querySelector("h2")!.textContent!;
     return h("a", { href: `#${part.id}` }, names[part.id] ?? title.replace(/,.*| over time| by thread| before and after/g, ""));
@@ -148,6 +148,26 @@ function build(main: HTMLElement, text: string, done: () => void): { later: Late
   return { later, state };
 }
 
+// What is on the screen is printed as it is, unless it is dark or not all there. What is drawn while the
+// browser prepares to print, Chromium prints as vectors, and clearing one canvas then wipes out those
+// below: on paper there is one only.
+function printing(main: HTMLElement, state: State, all: () => void): void {
+  const root = document.documentElement;
+  const redraw = (onPaper: boolean) => {
+    root.toggleAttribute("data-paper", onPaper);
+    state.onPaper = onPaper;
+    state.tell("theme");
+    all();
+  };
+  window.addEventListener("beforeprint", () => {
+    const isDark = getComputedStyle(root).getPropertyValue("--is-dark").trim() === "1";
+    if (isDark || main.dataset.ready === undefined) redraw(true);
+  });
+  window.addEventListener("afterprint", () => {
+    if (state.onPaper) redraw(false);
+  });
+}
+
 // <main> says how far it is: data-usable once the first screen was drawn, data-ready once everything
 // is there; each with the milliseconds since the script began.
 function start(): void {
@@ -165,7 +185,7 @@ function start(): void {
       later.finish();
       state.settle();
     };
-    window.addEventListener("beforeprint", all);
+    printing(main, state, all);
     later.start(() => {
       main.dataset.usable = since();
       performance.mark("usable");

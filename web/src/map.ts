@@ -4,7 +4,7 @@
 import type { Scale } from "./axis";
 import { heatColour, rgb, subsystemColour } from "./colours";
 import { whyMissing, type Recording } from "./data";
-import { absent, canvasSize, h, showTip, type Point } from "./dom";
+import { absent, emptyCanvas, h, showTip, type Point } from "./dom";
 import { duration } from "./format";
 import { drawMap, drawOver, type Marks, type Scene } from "./map_draw";
 import { listen } from "./map_input";
@@ -111,13 +111,15 @@ export class AddressMap {
     const width = this.base.parentElement?.clientWidth ?? 0;
     if (width === 0) return;
     this.plot.wide = width;
-    drawMap(canvasSize(this.base, width, HEIGHT), this.scene);
-    this.drawOver();
+    const context = emptyCanvas(this.base, width, HEIGHT);
+    drawMap(context, this.scene);
+    if (this.state.onPaper) drawOver(context, this.scene, this.marks);
+    else this.drawOver();
   }
 
   private drawOver(): void {
     if (this.plot.wide === 0) return;
-    drawOver(canvasSize(this.over, this.plot.wide, HEIGHT), this.scene, this.marks);
+    drawOver(emptyCanvas(this.over, this.plot.wide, HEIGHT), this.scene, this.marks);
     if (this.isTold) this.tellReading();
   }
 

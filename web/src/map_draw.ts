@@ -3,7 +3,7 @@ import { subsystemColour, theme, withAlpha } from "./colours";
 import type { Recording } from "./data";
 import type { Point } from "./dom";
 import { bytes } from "./format";
-import { BOTTOM, HEIGHT, MapPlot, TOP } from "./map_plot";
+import { BOTTOM, MapPlot, TOP } from "./map_plot";
 import { rasterise, type RasterCells } from "./raster";
 import type { State } from "./state";
 import { GUTTER } from "./timescale";
@@ -23,7 +23,6 @@ export interface Marks {
 
 export function drawMap(context: CanvasRenderingContext2D, scene: Scene): void {
   const { plot } = scene;
-  context.clearRect(0, 0, plot.wide, HEIGHT);
   plot.drawGrid(context, TOP, BOTTOM + 4, BOTTOM + 13);
   drawPhases(context, scene);
   context.save();
@@ -53,10 +52,13 @@ function drawPhases(context: CanvasRenderingContext2D, { recording, plot }: Scen
     context.stroke();
     context.setLineDash([]);
     const text = phase.name.slice(0, 28);
-    if (x + 3 < lastEnd) continue;
+    const wide = context.measureText(text).width;
+    // Where there is no room to the right of its line, to the left.
+    const at = x + 3 + wide > plot.wide ? x - 4 - wide : x + 3;
+    if (at < lastEnd) continue;
     context.fillStyle = colours.dim;
-    context.fillText(text, x + 3, 13);
-    lastEnd = x + 9 + context.measureText(text).width;
+    context.fillText(text, at, 13);
+    lastEnd = at + wide + 6;
   }
 }
 
@@ -153,7 +155,6 @@ function drawBands(context: CanvasRenderingContext2D, { plot }: Scene): void {
 
 export function drawOver(context: CanvasRenderingContext2D, { state, plot }: Scene, { drag, band: chosen }: Marks): void {
   const colours = theme();
-  context.clearRect(0, 0, plot.wide, HEIGHT);
   const { moment, brush } = state;
   const x = Math.min(Math.max(plot.x(moment), GUTTER), plot.right);
   const { right } = plot;

@@ -37,14 +37,18 @@ function regionAt(recording: Recording, page: number, ts: number): number {
   return -1;
 }
 
-// What was touched nearest to the page, and how many pages away; the latest of equally near ones.
-function touchedNear(recording: Recording, page: number, ts: number, reach: number): { cell: number; away: number } | null {
-  const { cells } = recording.picture;
+// What of the region was touched nearest to the page, and how many pages away; the latest of equally
+// near ones.
+function touchedNear(recording: Recording, region: number, page: number, ts: number, reach: number): { cell: number; away: number } | null {
+  const { cells, regions } = recording.picture;
+  const first = regions.page[region]!;
+  const behind = first + regions.pages[region]!;
   let best: { cell: number; away: number } | null = null;
   for (let i = 0; i < cells.rows; i++) {
     if (!cells.subject[i] || cells.ts[i]! > ts || cells.until[i]! <= ts) continue;
     const start = cells.page[i]!;
     const end = start + 2 ** cells.order[i]!;
+    if (end <= first || start >= behind) continue;
     const away = page < start ? start - page : page >= end ? page - end + 1 : 0;
     if (away <= reach && away <= (best?.away ?? Infinity)) best = { cell: i, away };
   }
@@ -88,7 +92,7 @@ export function describe(recording: Recording, page: number, inside: number, ts:
   const head: Line = [h("b", {}, address(page, inside)), ` at ${duration(ts)}`];
   const region = regionAt(recording, page, ts);
   if (region < 0) return [head, ["nothing mapped here at that time"]];
-  const touched = touchedNear(recording, page, ts, reach);
+  const touched = touchedNear(recording, region, page, ts, reach);
   const untouched = recording.report.faults.count === null
     ? "whether it was touched is not known"
     : "not touched: no memory behind it, no cost";

@@ -7,6 +7,7 @@ export class State {
   readonly whole: Span;
   view: Span;
   brush: Span | null = null;
+  onPaper = false; // drawn anew for printing, while it lasts
   moment: number;
   private listeners: Record<Topic, (() => void)[]> = { view: [], brush: [], moment: [], theme: [], size: [] };
   private pending = new Set<Topic>();

@@ -2,7 +2,7 @@
 // start and what the kernel did meanwhile. Dragging selects a stretch of time, which all tables follow.
 import { STAGE_COLOURS, theme, withAlpha } from "./colours";
 import type { Recording } from "./data";
-import { canvasSize, h, pointIn, showTip } from "./dom";
+import { emptyCanvas, h, pointIn, showTip } from "./dom";
 import { count, duration, printable } from "./format";
 import type { State } from "./state";
 import { GUTTER, TimeScale } from "./timescale";
@@ -10,6 +10,11 @@ import { GUTTER, TimeScale } from "./timescale";
 const LANE = 22;
 const TOP = 18;
 const MOST_LANES = 24;
+
+// Of the longest fault of a column: up to 10 µs, up to 100 µs, longer.
+function shadeOf(ns: number): number {
+  return ns <= 1e4 ? 0 : ns <= 1e5 ? 1 : 2;
+}
 
 interface Lane {
   name: string;
@@ -73,8 +78,7 @@ export class ThreadTimeline {
     const box = this.canvas.parentElement;
     if (!box || box.clientWidth === 0) return;
     this.plot.wide = box.clientWidth;
-    const context = canvasSize(this.canvas, this.plot.wide, this.height);
-    context.clearRect(0, 0, this.plot.wide, this.height);
+    const context = emptyCanvas(this.canvas, this.plot.wide, this.height);
     this.drawGrid(context);
     context.save();
     context.beginPath();
@@ -133,13 +137,15 @@ export class ThreadTimeline {
     });
   }
 
-  // Each column of pixels: the share of the time that the thread spent in page faults, as height.
+  // Each column of pixels: the share of the time that the thread spent in page faults as height, the
+  // longest of them as shade.
   private drawFaults(context: CanvasRenderingContext2D): void {
     const { cells, cell_ns } = this.recording.picture;
     const columns = Math.ceil(this.plot.plotWidth);
     const [from, to] = this.state.view;
     const perColumn = (to - from) / columns;
     const busy = this.lanes.map(() => new Float64Array(columns));
+    const longest = this.lanes.map(() => new Float64Array(columns));
     for (let i = 0; i < cells.rows; i++) {
       const lane = this.laneOf[cells.thread[i]!]!;
       if (lane < 0 || cells.faults[i] === 0) continue;
@@ -151,15 +157,17 @@ export class ThreadTimeline {
       const density = cells.ns[i]! / Math.max(last - first, 1e-9);
       for (let c = Math.max(Math.floor(first), 0); c <= Math.min(Math.floor(last), columns - 1); c++) {
         busy[lane]![c]! += density * (Math.min(last, c + 1) - Math.max(first, c));
+        longest[lane]![c] = Math.max(longest[lane]![c]!, cells.max[i]!);
       }
     }
-    context.fillStyle = STAGE_COLOURS.touch!;
+    const { faults: shades } = theme();
     busy.forEach((column, lane) => {
       const top = this.laneTop(lane);
       for (let c = 0; c < columns; c++) {
         if (column[c] === 0) continue;
         const part = Math.min(column[c]! / perColumn / Math.max(this.lanes[lane]!.threads.size, 1), 1);
         const height = 1.5 + part * (LANE - 8);
+        context.fillStyle = shades[shadeOf(longest[lane]![c]!)]!;
         context.fillRect(GUTTER + c, top + LANE - 4 - height, 1, height);
       }
     });
@@ -306,8 +314,10 @@ export class ThreadTimeline {
       ...stages.map((stage) => {
         const swatch = h("i", { class: "swatch" });
         swatch.style.background = STAGE_COLOURS[stage.name] ?? "#888";
-        return h("span", { class: "key" }, swatch, stage.name === "touch" ? "page faults: height is the share of time" : stage.name);
+        return stage.name === "touch" ? null : h("span", { class: "key" }, swatch, stage.name);
       }),
+      h("span", { class: "key" }, "page faults: height is the share of time, the longest took"),
+      ...["up to 10 µs", "up to 100 µs", "longer"].map((words, i) => h("span", { class: "key" }, h("i", { class: `swatch fault-${i}` }), words)),
       h("span", { class: "note" }, "Drag to select a stretch; Escape, or a click, ends it. Keys: b, e, ← →, + −, 0." + left));
   }
 }

@@ -89,7 +89,7 @@ export async function launch() {
 }
 
 // A page with what went wrong in it: messages of the console, errors, requests other than for itself.
-export async function open(browser, file, options = {}) {
+export async function open(browser, file, options = {}, fragment = "") {
   const context = await browser.newContext({ viewport: { width: 1400, height: 1000 }, ...options });
   context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
@@ -97,10 +97,10 @@ export async function open(browser, file, options = {}) {
   page.on("console", (message) => wrong.push(`console ${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
   page.on("request", (request) => {
-    if (request.url() !== pathToFileURL(file).href && !request.url().startsWith("data:")) wrong.push(`request: ${request.url()}`);
+    if (request.url().split("#")[0] !== pathToFileURL(file).href && !request.url().startsWith("data:")) wrong.push(`request: ${request.url()}`);
   });
   const began = Date.now();
-  await page.goto(pathToFileURL(file).href);
+  await page.goto(pathToFileURL(file).href + fragment);
   await page.waitForSelector("main[data-ready]");
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   return { page, wrong, ms: Date.now() - began, close: () => context.close() };

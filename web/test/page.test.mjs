@@ -226,6 +226,24 @@ test("each view has its screenshot, in the dark and on paper too", needsJvm, asy
   const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const dark = await background();
   for (const id of ["cost", "map", "timeline"]) await shot(page, `dark-${id}`, `#${id}`);
+  // A dark page is drawn anew for paper, and again for the screen.
+  const brightness = () => page.evaluate(() => {
+    const canvas = document.querySelector(".lanes");
+    const copy = new OffscreenCanvas(160, canvas.height).getContext("2d"); // of the threads' names
+    copy.drawImage(canvas, 0, 0);
+    const { data } = copy.getImageData(0, 0, 160, canvas.height);
+    let sum = 0;
+    let seen = 0;
+    for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 200) [sum, seen] = [sum + data[i], seen + 1];
+    return sum / seen;
+  });
+  const light = await brightness();
+  await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
+  assert.notEqual(await background(), dark);
+  assert.ok(await brightness() < 128 && light > 128, "dark letters on paper, bright ones on the screen");
+  await page.evaluate(() => window.dispatchEvent(new Event("afterprint")));
+  assert.equal(await background(), dark);
+  assert.ok(await brightness() > 128);
   await page.click("button.theme");
   assert.notEqual(await background(), dark);
   for (const id of await page.$$eval("main > section", (all) => all.map((s) => s.id))) await shot(page, `view-${id}`, `#${id}`);
@@ -242,6 +260,16 @@ test("each view has its screenshot, in the dark and on paper too", needsJvm, asy
 
 let parallel;
 const other = () => (parallel ??= record("parallel", java(JDKS[0][1], "-XX:+UseParallelGC")));
+
+test("a link into the page leads there, though the part is made later", needsJvm, async () => {
+  const { page, wrong, close } = await open(browser, helloPage().html.file, {}, "#trust");
+  const box = await page.locator("#trust h2").boundingBox();
+  assert.ok(box.y >= 0 && box.y < 1000, `it is at ${box.y}`);
+  await page.click("nav a[href='#calls']");
+  await page.waitForFunction(() => Math.abs(document.querySelector("#calls").getBoundingClientRect().top) < 120);
+  assert.deepEqual(wrong, []);
+  await close();
+});
 
 test("two recordings stand beside each other", needsJvm, async () => {
   const html = reportHtml(helloPage().file, other());
