@@ -25,6 +25,13 @@ if [ -d $thp ]; then
   recorded never -XX:+UseG1GC
   setup_thp always
   recorded always -XX:+UseG1GC
+  # Without touching the heap beforehand: what of a huge page nobody wrote to is bloat.
+  roomy=$heap
+  heap="-XX:-UseContainerSupport -Xms256m -Xmx256m"
+  recorded sparse-always -XX:+UseG1GC
+  setup_thp never
+  recorded sparse-never -XX:+UseG1GC
+  heap=$roomy
   setup_thp madvise
   recorded madvise -XX:+UseG1GC
   recorded advised -XX:+UseG1GC -XX:+UseTransparentHugePages

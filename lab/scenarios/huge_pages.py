@@ -56,11 +56,37 @@ def judge_transparent(evidence, checks):
             checks.that(f"{name}: what smaps shows huge was recorded as huge",
                         mapped <= recorded * HUGE, f"{mapped >> 20} MiB, {recorded} faults")
         checks.figure(f"{name}: {recorded} of order 9 recorded ({huge} huge faults), {made} made")
+    judge_bloat(evidence, checks)
     predict(evidence, checks, "always", ["--set", "thp=always"])
     predict(evidence, checks, "advised",
             ["--set", "thp=madvise", "--jvm", "-XX:+UseTransparentHugePages"])
     if evidence.has("mthp.ft"):
         predict(evidence, checks, "mthp", ["--set", "thp=madvise", "--set", "thp.64kB=always"], 4)
+
+
+def by_subsystem(evidence, name):
+    """subsystem -> bytes in memory at the end"""
+    rows = evidence.ask("report", evidence.path(f"{name}.ft"))["subsystems"]
+    return {row["name"]: row["resident_end_bytes"] or 0 for row in rows}
+
+
+def judge_bloat(evidence, checks):
+    """What huge pages hold that nobody wrote to, by subsystem: by two starts, and foreseen from one."""
+    for name in ("sparse-never", "sparse-always"):
+        sound(evidence, checks, name)
+    small, huge = (by_subsystem(evidence, f"sparse-{name}") for name in ("never", "always"))
+    answer = evidence.ask("replay", evidence.path("sparse-never.ft"), "--set", "thp=always")
+    for part in answer["subsystems"]:
+        name, told = part["name"], part["predicted"]
+        real = huge.get(name, 0) - small.get(name, 0)
+        bloat = told["bloat_bytes"] - part["recorded"]["bloat_bytes"]
+        if max(abs(real), bloat) < MIB:
+            continue
+        # Two starts do not touch quite the same pages, and a huge page more or less is 2 MiB.
+        checks.near(f"bloat of {name}, predicted and real", bloat, real, 0.1, 2 * HUGE)
+        checks.figure(f"bloat of {name}: predicted {bloat >> 20} MiB, {real >> 20} MiB real")
+    whole = sum(part["predicted"]["bloat_bytes"] for part in answer["subsystems"])
+    checks.that("a heap that is not touched beforehand bloats", whole > 4 * MIB, whole)
 
 
 def predict(evidence, checks, name, change, order=9, base="never"):
@@ -88,6 +114,9 @@ def judge_pool(evidence, checks, name, page, least):
     checks.that(f"{name}: map counts the pool's pages, which RSS does not",
                 (heap["resident_bytes"] or 0) >= least, heap["resident_bytes"])
     checks.that(f"{name}: and as huge", (heap["huge_bytes"] or 0) >= least, heap["huge_bytes"])
+    memory = evidence.ask("report", evidence.path(f"{name}.ft"))["memory"]
+    checks.near(f"{name}: report counts it beside VmRSS", memory["resident_end_bytes"],
+                memory["vm_rss_bytes"] + pooled, 0.01, MIB)
     faults = evidence.rows(f"{name}.ft", "select count(*) as n from fault where subsystem = "
                            "'Java heap'")[0]["n"]
     checks.within(f"{name}: one fault for each page of the heap", faults, 1,
