@@ -133,7 +133,7 @@ function build(main: HTMLElement, text: string, done: () => void): { later: Late
   const state = new State(Math.min(...recordings.map((r) => r.picture.start)), Math.max(...recordings.map((r) => r.picture.end_ns)));
   const later = new Later(done);
   const many = recordings.length > 1;
-  const maps = recordings.map((r, i) => new AddressMap(r, state, many ? "AB"[i]! : ""));
+  const maps = recordings.map((r, i) => new AddressMap(r, state, many ? "AB"[i]! : "", recordings[1 - i] ?? null));
   const sections = sectionsOf(recordings, difference, state, maps, later);
   main.append(header(recordings, state), h("div", {}, ...recordings.map((r, i) => trustBanner(r, many ? `${"AB"[i]}: ` : ""))),
     navigation(sections), selectionBar(state), ...sections);

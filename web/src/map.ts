@@ -9,7 +9,7 @@ import { duration } from "./format";
 import { drawMap, drawOver, type Marks, type Scene } from "./map_draw";
 import { listen } from "./map_input";
 import { HEIGHT, MapPlot } from "./map_plot";
-import { describe, legend, readingAt } from "./map_words";
+import { describe, legend, placeless, readingAt } from "./map_words";
 import { Player } from "./player";
 import type { RasterCells } from "./raster";
 import type { State } from "./state";
@@ -43,10 +43,11 @@ export class AddressMap {
   private only: string | null = null;
   private isTold = false;
 
-  constructor(private readonly recording: Recording, private readonly state: State, private readonly label: string) {
+  // `other`: what can be laid over it.
+  constructor(private readonly recording: Recording, private readonly state: State, private readonly label: string, private readonly other: Recording | null) {
     this.player = new Player(state);
     this.plot = new MapPlot(state, recording.picture);
-    this.scene = { recording, state, plot: this.plot, cells: this.placed() };
+    this.scene = { recording, state, plot: this.plot, cells: this.placed(recording), laidOver: null };
     if (recording.picture.regions.rows === 0) {
       this.element = h("div", { class: "map" }, absent("Address space over time", whyMissing(recording, "map", "target")));
       return;
@@ -56,7 +57,7 @@ export class AddressMap {
       h("div", { class: "map-canvas" }, this.base, this.over, this.tip),
       h("div", { class: "scrubber" }, this.player.button, this.slider),
       this.reading,
-      legend(recording));
+      legend(recording, other !== null));
     this.listen();
     state.on(["view", "theme", "size"], () => this.draw());
     state.on(["moment", "brush"], () => this.drawOver());
@@ -72,19 +73,19 @@ export class AddressMap {
 
   // --- what is drawn -------------------------------------------------------------------------------
 
-  private placed(): RasterCells {
-    const { cells } = this.recording.picture;
+  private placed(recording: Recording): RasterCells {
+    const { cells } = recording.picture;
     const places = this.plot.axis.placesOf(cells);
     const huge = new Uint8Array(cells.rows);
     for (let i = 0; i < cells.rows; i++) {
       const order = cells.order[i]!;
       if (order >= 9 && cells.pages[i] === 2 ** order * Math.max(cells.faults[i]!, 1)) huge[i] = 1;
     }
-    return { rows: cells.rows, ts: cells.ts, until: cells.until, from: places.from, to: places.to, rgb: this.painted(), huge };
+    return { rows: cells.rows, ts: cells.ts, until: cells.until, from: places.from, to: places.to, rgb: this.painted(recording), huge };
   }
 
-  private painted(): Uint8Array {
-    const { cells, owners } = this.recording.picture;
+  private painted(recording: Recording): Uint8Array {
+    const { cells, owners } = recording.picture;
     const out = new Uint8Array(3 * cells.rows);
     const colours = owners.map((owner) => rgb(subsystemColour(owner.subsystem)));
     for (let i = 0; i < cells.rows; i++) {
@@ -102,9 +103,17 @@ export class AddressMap {
 
   private rebuild(): void {
     this.plot.remake(this.scale, this.only);
-    this.scene.cells = this.placed();
+    this.scene.cells = this.placed(this.recording);
+    if (this.scene.laidOver) this.layOver(true);
     this.marks.band = -1;
     this.draw();
+  }
+
+  private layOver(isWanted: boolean): void {
+    const { other, scene } = this;
+    scene.laidOver = isWanted && other ? this.placed(other) : null;
+    this.element.classList.toggle("laid-over", scene.laidOver !== null);
+    this.element.querySelector(".placeless")?.replaceChildren(scene.laidOver && other ? placeless(other, scene.laidOver) : "");
   }
 
   private draw(): void {
@@ -254,10 +263,14 @@ export class AddressMap {
       }, "scale"),
       choice("Fill by", [["subsystem", "subsystem"], ["latency", "fault latency"]], (v) => {
         this.paint = v as Paint;
-        this.scene.cells.rgb = this.painted();
+        this.scene.cells.rgb = this.painted(this.recording);
         this.element.classList.toggle("by-latency", v === "latency");
         this.draw();
       }, "paint"),
+      this.other === null ? null : choice("Lay over it", [["", "nothing"], ["other", this.label === "A" ? "B" : "A"]], (v) => {
+        this.layOver(v !== "");
+        this.draw();
+      }, "lay-over"),
       choice("Show", [["", "everything"], ...names.map((n) => [n, n] as [string, string])], (v) => this.showOnly(v || null), "only"),
       h("span", { class: "spacer" }),
       h("span", { class: "group" }, "Time ",

@@ -4,7 +4,7 @@ import type { Recording } from "./data";
 import type { Point } from "./dom";
 import { bytes } from "./format";
 import { BOTTOM, MapPlot, TOP } from "./map_plot";
-import { rasterise, type RasterCells } from "./raster";
+import { rasterise, rasteriseBoth, type RasterCells } from "./raster";
 import type { State } from "./state";
 import { GUTTER } from "./timescale";
 
@@ -13,6 +13,7 @@ export interface Scene {
   state: State;
   plot: MapPlot;
   cells: RasterCells;
+  laidOver: RasterCells | null; // of the other recording, in this one's places
 }
 
 // What the reader is doing.
@@ -92,11 +93,12 @@ function drawRegions(context: CanvasRenderingContext2D, { recording, state, plot
   }
 }
 
-function drawTouched(context: CanvasRenderingContext2D, { state, plot, cells }: Scene): void {
+function drawTouched(context: CanvasRenderingContext2D, { state, plot, cells, laidOver }: Scene): void {
   const ratio = context.canvas.width / plot.wide;
   const width = Math.max(1, Math.round(plot.plotWidth * ratio));
   const height = Math.max(1, Math.round(plot.plotHeight * ratio));
-  const pixels = rasterise(cells, { width, height, time: state.view, place: plot.view });
+  const view = { width, height, time: state.view, place: plot.view };
+  const pixels = laidOver ? rasteriseBoth(cells, laidOver, view) : rasterise(cells, view);
   const layer = document.createElement("canvas");
   layer.width = width;
   layer.height = height;

@@ -3,6 +3,7 @@ import { search } from "./columns";
 import type { Recording } from "./data";
 import { figure, h, quoted } from "./dom";
 import { address, bytes, count, duration } from "./format";
+import type { RasterCells } from "./raster";
 import { courses } from "./totals";
 
 export function readingAt(recording: Recording, moment: number): HTMLElement[] {
@@ -99,7 +100,22 @@ export function describe(recording: Recording, page: number, inside: number, ts:
   return [head, ...regionInWords(recording, region), ...(touched ? touchInWords(recording, touched.cell, touched.away) : [[untouched]])];
 }
 
-export function legend({ picture }: Recording): HTMLElement {
+// How much of the recording laid over this one could not be drawn.
+export function placeless({ picture }: Recording, cells: RasterCells): string {
+  const { rows, subject, pages, until } = picture.cells;
+  let all = 0;
+  let drawn = 0;
+  for (let i = 0; i < rows; i++) {
+    if (!subject[i] || until[i] !== Infinity) continue;
+    all += pages[i]!;
+    if (cells.from[i]! >= 0) drawn += pages[i]!;
+  }
+  return all === drawn
+    ? `All ${bytes(all * 4096)} that it had in memory at the end lie at addresses of this map.`
+    : `${bytes(drawn * 4096)} of the ${bytes(all * 4096)} that it had in memory at the end lie at addresses of this map: most addresses differ from start to start.`;
+}
+
+export function legend({ picture }: Recording, hasOther: boolean): HTMLElement {
   const key = (mark: string, text: string) => h("span", { class: "key" }, h("i", { class: `swatch ${mark}` }), text);
   const exact = picture.cell_ns === 0
     ? "Every fault is drawn by itself."
@@ -113,6 +129,7 @@ export function legend({ picture }: Recording): HTMLElement {
     key("touched", "touched: filled. Memory, from the first access on"),
     key("huge", "2 MiB pages"),
     key("latency", "a fault: 100 ns … 1 ms and more"),
+    ...(hasOther ? [key("only-here", "touched here only"), key("only-there", "in the other only"), key("in-both", "in both"), h("span", { class: "note placeless" })] : []),
     h("span", { class: "note" },
       exact + left + " Drag to zoom into a rectangle, click for the moment, double-click for everything; " +
       "with the map clicked, the wheel zooms time, with Shift addresses. Keys: ← → ↑ ↓ + − [ ] , . Space 0, page up and down."),

@@ -277,6 +277,10 @@ test("two recordings stand beside each other", needsJvm, async () => {
   const json = reportJson(other());
   assert.equal(Number(await page.getAttribute("#compare tr[data-figure='page faults'] [data-key=after] [data-value]", "data-value")), json.faults.count);
   assert.equal(await page.$$eval("#map .map", (all) => all.length), 2);
+  await page.locator("#map select.lay-over").first().selectOption("other");
+  assert.match(await page.locator("#map .placeless").first().textContent(), /that it had in memory at the end lie at addresses of this map/);
+  await shot(page, "two-laid-over", "#map .map");
+  await page.locator("#map select.lay-over").first().selectOption("");
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), "it does not scroll sideways");
   for (const id of ["compare", "map"]) await shot(page, `two-${id}`, `#${id}`);
   assert.deepEqual(wrong, []);

@@ -15,7 +15,7 @@ async function load(name) {
 const { decodeColumn } = await load("columns");
 const { bytes, duration, count, printable, address } = await load("format");
 const { AddressAxis, stretches, clusters } = await load("axis");
-const { rasterise } = await load("raster");
+const { rasterise, rasteriseBoth, IN_BOTH, ONLY_HERE, ONLY_THERE } = await load("raster");
 const { Balance, Running, select } = await load("totals");
 const { ticks } = await load("state");
 
@@ -115,6 +115,16 @@ test("a little of a pixel is faint, and not hidden", () => {
   const cells = { rows: 1, ts: [0], until: [Infinity], from: [0], to: [0.0001], rgb: Uint8Array.of(1, 2, 3), huge: Uint8Array.of(0) };
   const [, , , alpha] = rasterise(cells, { width: 1, height: 1, time: [0, 1], place: [0, 1] });
   assert.ok(alpha > 60 && alpha < 120, String(alpha));
+});
+
+test("two recordings in one image tell what each touched alone", () => {
+  const cells = (from, to) => ({ rows: 1, ts: [0], until: [Infinity], from: [from], to: [to], rgb: Uint8Array.of(9, 9, 9), huge: Uint8Array.of(0) });
+  const pixels = rasteriseBoth(cells(0, 2), cells(1, 3), { width: 1, height: 4, time: [0, 1], place: [0, 4] });
+  const at = (row) => [...pixels.slice(4 * row, 4 * row + 4)];
+  assert.deepEqual(at(0), [...ONLY_HERE, 255]);
+  assert.deepEqual(at(1), [...IN_BOTH, 255]);
+  assert.deepEqual(at(2), [...ONLY_THERE, at(2)[3]]);
+  assert.equal(at(3)[3] < 255, true);
 });
 
 test("sums grow with time and within a selection", () => {
