@@ -47,7 +47,7 @@ export class AddressMap {
   constructor(private readonly recording: Recording, private readonly state: State, private readonly label: string, private readonly other: Recording | null) {
     this.player = new Player(state);
     this.plot = new MapPlot(state, recording.picture);
-    this.scene = { recording, state, plot: this.plot, cells: this.placed(recording), laidOver: null };
+    this.scene = { recording, state, plot: this.plot, cells: this.placed(recording), laidOver: null, isSecond: label === "B" };
     if (recording.picture.regions.rows === 0) {
       this.element = h("div", { class: "map" }, absent("Address space over time", whyMissing(recording, "map", "target")));
       return;

@@ -14,6 +14,7 @@ export interface Scene {
   plot: MapPlot;
   cells: RasterCells;
   laidOver: RasterCells | null; // of the other recording, in this one's places
+  isSecond: boolean; // B, over which A is laid
 }
 
 // What the reader is doing.
@@ -93,12 +94,12 @@ function drawRegions(context: CanvasRenderingContext2D, { recording, state, plot
   }
 }
 
-function drawTouched(context: CanvasRenderingContext2D, { state, plot, cells, laidOver }: Scene): void {
+function drawTouched(context: CanvasRenderingContext2D, { state, plot, cells, laidOver, isSecond }: Scene): void {
   const ratio = context.canvas.width / plot.wide;
   const width = Math.max(1, Math.round(plot.plotWidth * ratio));
   const height = Math.max(1, Math.round(plot.plotHeight * ratio));
   const view = { width, height, time: state.view, place: plot.view };
-  const pixels = laidOver ? rasteriseBoth(cells, laidOver, view) : rasterise(cells, view);
+  const pixels = laidOver ? rasteriseBoth(isSecond ? laidOver : cells, isSecond ? cells : laidOver, view) : rasterise(cells, view);
   const layer = document.createElement("canvas");
   layer.width = width;
   layer.height = height;

@@ -129,7 +129,7 @@ export function legend({ picture }: Recording, hasOther: boolean): HTMLElement {
     key("touched", "touched: filled. Memory, from the first access on"),
     key("huge", "2 MiB pages"),
     key("latency", "a fault: 100 ns … 1 ms and more"),
-    ...(hasOther ? [key("only-here", "touched here only"), key("only-there", "in the other only"), key("in-both", "in both"), h("span", { class: "note placeless" })] : []),
+    ...(hasOther ? [key("only-a", "touched in A only"), key("only-b", "in B only"), key("in-both", "in both; hatched: 2 MiB pages in B"), h("span", { class: "note placeless" })] : []),
     h("span", { class: "note" },
       exact + left + " Drag to zoom into a rectangle, click for the moment, double-click for everything; " +
       "with the map clicked, the wheel zooms time, with Shift addresses. Keys: ← → ↑ ↓ + − [ ] , . Space 0, page up and down."),

@@ -94,23 +94,24 @@ export function rasterise(cells: RasterCells, view: RasterView): Uint8ClampedArr
   return pixels;
 }
 
-export const ONLY_HERE: [number, number, number] = [213, 94, 0];
-export const ONLY_THERE: [number, number, number] = [0, 114, 178];
+export const ONLY_A: [number, number, number] = [0, 114, 178];
+export const ONLY_B: [number, number, number] = [213, 94, 0];
 export const IN_BOTH: [number, number, number] = [138, 143, 152];
 
-// Two recordings in one image: what only the one touched, only the other, and both. Hatched is what the
-// other has in huge pages.
-export function rasteriseBoth(here: RasterCells, there: RasterCells, view: RasterView): Uint8ClampedArray {
-  const white = (cells: RasterCells) => ({ ...cells, rgb: new Uint8Array(3 * cells.rows).fill(255) });
-  const a = rasterise(white(here), view);
-  const b = rasterise(white(there), view);
-  for (let at = 0; at < a.length; at += 4) {
-    const [ours, theirs] = [a[at + 3]!, b[at + 3]!];
-    if (ours === 0 && theirs === 0) continue;
-    const colour = theirs === 0 ? ONLY_HERE : ours === 0 ? ONLY_THERE : IN_BOTH;
-    const shade = theirs > 0 ? b[at]! / 255 : 1;
-    for (let part = 0; part < 3; part++) a[at + part] = colour[part]! * shade;
-    a[at + 3] = Math.max(ours, theirs);
+// Two recordings in one image: what only the one touched, only the other, and both. Hatched is what B
+// has in huge pages.
+export function rasteriseBoth(a: RasterCells, b: RasterCells, view: RasterView): Uint8ClampedArray {
+  const white = (cells: RasterCells) => rasterise({ ...cells, rgb: new Uint8Array(3 * cells.rows).fill(255) }, view);
+  const pixels = white(a);
+  const others = white(b);
+  for (let at = 0; at < pixels.length; at += 4) {
+    const inA = pixels[at + 3]!;
+    const inB = others[at + 3]!;
+    if (inA === 0 && inB === 0) continue;
+    const colour = inB === 0 ? ONLY_A : inA === 0 ? ONLY_B : IN_BOTH;
+    const shade = inB > 0 ? others[at]! / 255 : 1;
+    for (let part = 0; part < 3; part++) pixels[at + part] = colour[part]! * shade;
+    pixels[at + 3] = Math.max(inA, inB);
   }
-  return a;
+  return pixels;
 }

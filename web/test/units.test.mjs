@@ -15,7 +15,7 @@ async function load(name) {
 const { decodeColumn } = await load("columns");
 const { bytes, duration, count, printable, address } = await load("format");
 const { AddressAxis, stretches, clusters } = await load("axis");
-const { rasterise, rasteriseBoth, IN_BOTH, ONLY_HERE, ONLY_THERE } = await load("raster");
+const { rasterise, rasteriseBoth, IN_BOTH, ONLY_A, ONLY_B } = await load("raster");
 const { Balance, Running, select } = await load("totals");
 const { ticks } = await load("state");
 
@@ -121,9 +121,9 @@ test("two recordings in one image tell what each touched alone", () => {
   const cells = (from, to) => ({ rows: 1, ts: [0], until: [Infinity], from: [from], to: [to], rgb: Uint8Array.of(9, 9, 9), huge: Uint8Array.of(0) });
   const pixels = rasteriseBoth(cells(0, 2), cells(1, 3), { width: 1, height: 4, time: [0, 1], place: [0, 4] });
   const at = (row) => [...pixels.slice(4 * row, 4 * row + 4)];
-  assert.deepEqual(at(0), [...ONLY_HERE, 255]);
+  assert.deepEqual(at(0), [...ONLY_A, 255]);
   assert.deepEqual(at(1), [...IN_BOTH, 255]);
-  assert.deepEqual(at(2), [...ONLY_THERE, at(2)[3]]);
+  assert.deepEqual(at(2), [...ONLY_B, at(2)[3]]);
   assert.equal(at(3)[3] < 255, true);
 });
 
