@@ -195,13 +195,26 @@ export interface Report {
   longest_calls: Call[];
   longest_faults: SlowFault[];
   threads: ThreadSummary[];
-  waits: (Record<string, number> & Record<"mmap_lock" | "direct_reclaim" | "memcg_reclaim" | "compaction", Wait>) | null;
+  waits: Waits | null;
+  pressure: { some_ns: number; full_ns: number } | null;
   resident_over_time: { subsystems: string[]; points: { ts: number; resident_bytes: number[] }[] } | null;
   stages?: StageTime[] | null;
   samples?: Samples | null;
   contradictions: string[];
   findings: Finding[];
   missing: Missing[];
+}
+
+export interface Waits extends Record<"mmap_lock" | "direct_reclaim" | "memcg_reclaim" | "compaction", Wait> {
+  kswapd_wakes: number;
+  swap_ins: number;
+  swap_out_pages: number;
+  thp_collapses: number;
+  migrated_pages: number;
+  oom_kills: number;
+  reclaimed_pages: number;
+  oom_victims: { ts: number; pid: number; name: string; why: string; weighed_bytes: Maybe; oom_score_adj: Maybe }[];
+  shortage?: { subsystem: string; direct_reclaim_ns: number; memcg_reclaim_ns: number; compaction_ns: number; major_faults: number; major_fault_ns: number }[];
 }
 
 export interface Missing {

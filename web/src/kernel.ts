@@ -1,7 +1,7 @@
 // What the start asked of the kernel besides: blocks of frames, TLB flushes, page tables, free lists,
 // nodes, waits.
 import { subsystemColour } from "./colours";
-import type { Counts, FreeList, Recording } from "./data";
+import type { Counts, FreeList, Recording, Waits } from "./data";
 import { whyMissing } from "./data";
 import { absent, figure, h, quoted } from "./dom";
 import { bytes, count, duration } from "./format";
@@ -92,12 +92,30 @@ export function waits(recordings: Recording[], state: State): HTMLElement {
       h("table", {}, h("thead", {}, h("tr", {}, ...["wait", "times", "in all", "longest"].map((t, i) => h("th", { scope: "col", class: i ? "number" : "" }, t)))), h("tbody", {}, ...rows)),
       h("p", { class: "note" }, ...others.flatMap((key, i) => [i ? ", " : "", `${key.replace(/_/g, " ")} `, figure(found[key] ?? null, count)]),
         ". These waits lie inside the times of calls and faults."),
+      ...found.oom_victims.map((kill) => h("p", { class: "bad", "data-oom": kill.pid }, `At ${duration(kill.ts)} the OOM killer picked `, quoted(kill.name || "?", 60), ` (${kill.pid}): `, quoted(kill.why, 200),
+        kill.weighed_bytes === null ? "" : `; it weighed ${bytes(kill.weighed_bytes)}${kill.oom_score_adj === null ? "" : `, with oom_score_adj ${kill.oom_score_adj}`}`, ".")),
+      shortageTable(found.shortage ?? []),
+      recording.report.pressure
+        ? h("p", { class: "note" }, "Waiting for memory (PSI, the whole host): some tasks for ", figure(recording.report.pressure.some_ns, duration),
+            ", all that could run for ", figure(recording.report.pressure.full_ns, duration), " of the recording.")
+        : absent("Waiting for memory (PSI)", whyMissing(recording, "pressure")),
       listed.length > 0
         ? h("details", {}, h("summary", {}, `${listed.length} longest of ${count(events.length)} events`),
             h("ul", {}, ...listed.map((e) => h("li", {}, `${duration(e.ts)}: ${e.kind}${e.dur_ns ? ", " + duration(e.dur_ns) : ""}, by `, quoted(threads[e.thread]?.name ?? "?", 40)))))
         : null,
     ];
   });
+}
+
+// What shortage of memory cost, by whose memory was waited for.
+function shortageTable(rows: NonNullable<Waits["shortage"]>): HTMLElement | null {
+  if (rows.length === 0) return null;
+  const columns = [["direct_reclaim_ns", "direct reclaim", duration], ["memcg_reclaim_ns", "cgroup reclaim", duration], ["compaction_ns", "compaction", duration],
+    ["major_faults", "major faults", count], ["major_fault_ns", "time in them", duration]] as const;
+  return h("table", {}, h("caption", {}, "What shortage of memory cost, by subsystem"),
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "subsystem"), ...columns.map(([, title]) => h("th", { scope: "col", class: "number" }, title)))),
+    h("tbody", {}, ...rows.map((row) => h("tr", { "data-row": row.subsystem }, h("th", { scope: "row" }, row.subsystem || "within no fault or call that was recorded"),
+      ...columns.map(([key, , text]) => h("td", { class: "number", "data-key": key }, figure(row[key], text)))))));
 }
 
 function tableCount(level: string, n: number): string {

@@ -257,7 +257,8 @@ export function longestCalls(recordings: Recording[], state: State): HTMLElement
           const long = Math.max(call.dur ?? 0, 1000);
           state.setView([call.ts - 2 * long, call.ts + 3 * long]);
           state.setMoment(call.ts + (at >= 0 ? Math.max(recording.picture.calls.dur[at]!, 0) : 0));
-        } }, "show in time"));
+          document.getElementById("map")?.scrollIntoView({ behavior: "smooth" });
+        } }, "show in the map"));
     });
     return [h("ol", { class: "calls" }, ...items),
       recording.picture.not_narrated ? absent("The way through the kernel", recording.picture.not_narrated) : null];

@@ -1,7 +1,7 @@
 // What must not be missed: loss, disagreement with the kernel's own figures, what was not recorded.
 import type { Recording, ReconcileLine } from "./data";
 import { figure, h, quoted } from "./dom";
-import { bytes, count, printable } from "./format";
+import { bytes, count, duration, printable } from "./format";
 
 export function trustBanner(recording: Recording, mark: string): HTMLElement {
   const { report } = recording;
@@ -27,7 +27,7 @@ export function trustBanner(recording: Recording, mark: string): HTMLElement {
 }
 
 function text(line: ReconcileLine, value: number): string {
-  return line.unit === "bytes" ? bytes(value) : count(value);
+  return line.unit === "bytes" ? bytes(value) : line.unit === "ns" ? duration(value) : count(value);
 }
 
 export function trustSection(recording: Recording): HTMLElement {
@@ -50,7 +50,10 @@ export function trustSection(recording: Recording): HTMLElement {
       : h("p", { class: "absent" }, "Cross-checks: the recording has nothing to compare with."),
     h("h3", {}, "Lost"),
     losses.length > 0
-      ? h("ul", { class: "losses" }, ...losses.map(([kind, n]) => h("li", { class: n > 0 ? "bad" : "" }, figure(n, count), " ", printable(kind))))
+      ? h("div", { class: "losses" },
+          h("ul", {}, ...losses.filter(([, n]) => n > 0).map(([kind, n]) => h("li", { class: "bad" }, figure(n, count), " ", printable(kind)))),
+          h("p", { class: "note" }, losses.every(([, n]) => n === 0) ? "Nothing. " : "", "Counted, and none: ",
+            losses.filter(([, n]) => n === 0).map(([kind]) => printable(kind)).join("; ") || "of no kind", "."))
       : h("p", { class: "absent" }, "This way of recording does not count loss."),
     report.loss.cut_short ? h("p", { class: "absent" }, "The recording was cut short.") : null,
     report.loss.notices.length > 0

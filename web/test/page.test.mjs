@@ -83,7 +83,10 @@ test("its figures are those of report --format json", needsJvm, async () => {
     assert.equal(Number(await page.getAttribute(`[data-tables=${level}] [data-value]`, "data-value")), json.page_tables.by_level[level]);
   }
   assert.equal(Number(await page.getAttribute("[data-lost]", "data-lost")), json.loss.total);
-  assert.equal(await page.$$eval("#trust tr[data-check]", (all) => all.length), json.reconcile.length);
+  const checks = await page.$$eval("#trust tr[data-check]", (all) => all.map((row) => [row.dataset.check, ...[...row.querySelectorAll("[data-value]")].map((e) => Number(e.dataset.value))]));
+  assert.deepEqual(checks, json.reconcile.map((line) => [line.what, line.recorded, line.kernel]));
+  const waits = await page.$$eval("#waits tr[data-wait]", (all) => all.map((row) => [row.dataset.wait, ...[...row.querySelectorAll("[data-value]")].map((e) => Number(e.dataset.value))]));
+  assert.deepEqual(waits, waits.map(([key]) => [key, json.waits[key].count, json.waits[key].total_ns, json.waits[key].max_ns]));
   assert.equal(await page.$$eval("#findings [data-finding]", (all) => all.length), json.findings.filter((f) => f.state === "fires").length);
   assert.equal(Number(await page.getAttribute("[data-time=kernel_mm_ns] [data-value]", "data-value")), json.time.kernel_mm_ns);
   assert.equal(await page.$$eval("#flame [data-stage-of-kernel]", (all) => all.length), json.stages?.length ?? 0);
