@@ -1,11 +1,11 @@
 // What the start asked of the kernel besides: blocks of frames, TLB flushes, page tables, free lists,
 // nodes, waits.
 import { subsystemColour } from "./colours";
-import type { Counts, FreeList, Recording, Waits } from "./data";
+import type { Counts, FreeList, Recording, Wait, Waits } from "./data";
 import { whyMissing } from "./data";
 import { absent, figure, h, quoted } from "./dom";
 import { bytes, count, duration } from "./format";
-import type { State } from "./state";
+import type { Span, State } from "./state";
 import { following } from "./tables";
 
 interface BarRow {
@@ -56,7 +56,7 @@ export function allocationOrders(recordings: Recording[], state: State): HTMLEle
     return [bars(selected ? "Blocks by order, in the selection" : "Blocks by order", "blocks", rows),
       selected ? null : bars("Blocks by node", "blocks", nodes),
       selected ? null : bars("Asked for by", "blocks", context),
-      h("p", { class: "note" }, "In all ", figure(page_allocs.bytes ?? null, bytes), "; ", figure(page_allocs.page_table, count), " frames were taken besides the faulting page, for page tables.")];
+      h("p", { class: "note" }, selected ? "In the whole recording " : "In all ", figure(page_allocs.bytes ?? null, bytes), "; ", figure(page_allocs.page_table, count), " frames were taken besides the faulting page, for page tables.")];
   });
 }
 
@@ -71,28 +71,49 @@ export function flushes(recordings: Recording[], state: State): HTMLElement {
       return { name: reason, value, text: count(value), colour: "#8d7fb8" };
     });
     return [rows.length > 0 ? bars(selected ? "Flushes by reason, in the selection" : "Flushes by reason", "flushes", rows) : h("p", { class: "note" }, "No flush was seen."),
-      h("p", { class: "note" }, figure(tlb_flushes.full, count), " of everything, ", figure(tlb_flushes.ranged, count), " of a range (",
+      h("p", { class: "note" }, selected ? "In the whole recording: " : "", figure(tlb_flushes.full, count), " of everything, ", figure(tlb_flushes.ranged, count), " of a range (",
         figure(tlb_flushes.pages, count), " pages); ", figure(tlb_flushes.ipis_sent ?? null, count), " interrupts sent to other CPUs; ",
         figure(tlb_flushes.not_needed ?? null, count), " task switches needed none.")];
   });
+}
+
+const WAITS = [
+  ["mmap_lock", "waits for mmap_lock", "wait for mmap_lock"],
+  ["direct_reclaim", "direct reclaim", "direct reclaim"],
+  ["memcg_reclaim", "reclaim in the memory cgroup", "reclaim in its memory cgroup"],
+  ["compaction", "compaction", "compaction"],
+] as const; // key of the report, in words, kind of the picture's events
+
+// Of the events that began within the span; null where some were left out of the picture.
+function waitsWithin({ picture }: Recording, kind: string, [from, to]: Span): Wait | null {
+  if (picture.events_left_out > 0) return null;
+  const within = picture.events.filter((e) => e.kind === kind && e.ts >= from && e.ts <= to);
+  return {
+    count: within.length,
+    total_ns: within.reduce((sum, e) => sum + e.dur_ns, 0),
+    max_ns: within.reduce((most, e) => Math.max(most, e.dur_ns), 0),
+  };
 }
 
 export function waits(recordings: Recording[], state: State): HTMLElement {
   return following(recordings, state, (recording) => {
     const found = recording.report.waits;
     if (!found) return [absent("Reclaim and waits", whyMissing(recording, "waits"))];
-    const { events, threads } = recording.picture;
-    const kinds = [["mmap_lock", "waits for mmap_lock"], ["direct_reclaim", "direct reclaim"], ["memcg_reclaim", "reclaim in the memory cgroup"], ["compaction", "compaction"]] as const;
-    const rows = kinds.map(([key, name]) => h("tr", { "data-wait": key }, h("th", { scope: "row" }, name),
-      h("td", { class: "number" }, figure(found[key].count, count)), h("td", { class: "number" }, figure(found[key].total_ns, duration)), h("td", { class: "number" }, figure(found[key].max_ns, duration))));
+    const { threads } = recording.picture;
+    const rows = WAITS.map(([key, name, kind]) => {
+      const sum = state.brush ? waitsWithin(recording, kind, state.brush) : found[key];
+      return h("tr", { "data-wait": key }, h("th", { scope: "row" }, name), h("td", { class: "number" }, figure(sum?.count ?? null, count)),
+        h("td", { class: "number" }, figure(sum?.total_ns ?? null, duration)), h("td", { class: "number" }, figure(sum?.max_ns ?? null, duration)));
+    });
     const others = ["kswapd_wakes", "swap_ins", "swap_out_pages", "thp_collapses", "migrated_pages", "oom_kills", "reclaimed_pages"] as const;
     const [from, to] = state.brush ?? [0, Infinity];
-    const listed = events.filter((e) => e.ts >= from && e.ts <= to).sort((a, b) => b.dur_ns - a.dur_ns).slice(0, 20);
+    const events = recording.picture.events.filter((e) => e.ts >= from && e.ts <= to);
+    const listed = [...events].sort((a, b) => b.dur_ns - a.dur_ns).slice(0, 20);
     return [
       h("table", {}, h("thead", {}, h("tr", {}, ...["wait", "times", "in all", "longest"].map((t, i) => h("th", { scope: "col", class: i ? "number" : "" }, t)))), h("tbody", {}, ...rows)),
-      h("p", { class: "note" }, ...others.flatMap((key, i) => [i ? ", " : "", `${key.replace(/_/g, " ")} `, figure(found[key] ?? null, count)]),
+      h("p", { class: "note" }, state.brush ? "In the whole recording: " : "", ...others.flatMap((key, i) => [i ? ", " : "", `${key.replace(/_/g, " ")} `, figure(found[key] ?? null, count)]),
         ". These waits lie inside the times of calls and faults."),
-      ...found.oom_victims.map((kill) => h("p", { class: "bad", "data-oom": kill.pid }, `At ${duration(kill.ts)} the OOM killer picked `, quoted(kill.name || "?", 60), ` (${kill.pid}): `, quoted(kill.why, 200),
+      ...found.oom_victims.map((kill) => h("p", { class: "bad", "data-oom": kill.pid }, `At ${duration(kill.ts + recording.shift)} the OOM killer picked `, quoted(kill.name || "?", 60), ` (${kill.pid}): `, quoted(kill.why, 200),
         kill.weighed_bytes === null ? "" : `; it weighed ${bytes(kill.weighed_bytes)}${kill.oom_score_adj === null ? "" : `, with oom_score_adj ${kill.oom_score_adj}`}`, ".")),
       shortageTable(found.shortage ?? []),
       recording.report.pressure

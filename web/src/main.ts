@@ -70,6 +70,7 @@ function selectionBar(state: State): HTMLElement {
   const holder = h("div", { class: "selection", role: "status", hidden: true });
   state.on(["brush"], () => {
     holder.hidden = !state.brush;
+    document.documentElement.toggleAttribute("data-selected", state.brush !== null);
     if (!state.brush) return;
     holder.replaceChildren(`Selected: ${duration(state.brush[0])} to ${duration(state.brush[1])} (${duration(state.brush[1] - state.brush[0])}) `,
       h("button", { type: "button", onclick: () => state.setView(state.brush!) }, "zoom to it"),
@@ -84,8 +85,9 @@ type Content = HTMLElement | null | (HTMLElement | null)[];
 function sectionsOf(recordings: Recording[], difference: Difference | null, state: State, maps: AddressMap[], later: Later): HTMLElement[] {
   const named = (make: (recording: Recording, i: number) => HTMLElement) =>
     h("div", {}, ...recordings.map((r, i) => h("div", { "data-recording": i }, recordings.length > 1 ? h("h3", {}, `${"AB"[i]}: `, quoted(r.name, 80)) : null, make(r, i))));
-  const deferred = (id: string, title: string, lead: string, make: () => Content) => {
-    const holder = section(id, title, lead);
+  // `whole`: it tells of the whole recording, whatever is selected.
+  const deferred = (id: string, title: string, lead: string, make: () => Content, whole = false) => {
+    const holder = section(id, title, lead, whole ? h("p", { class: "unselected" }, "The selection does not reach here: this is of the whole recording.") : null);
     later.add(() => holder.append(...[make()].flat().filter((e) => e !== null)));
     return holder;
   };
@@ -108,12 +110,12 @@ function sectionsOf(recordings: Recording[], difference: Difference | null, stat
     deferred("orders", "Page allocations", "Blocks taken from the page allocator by the recorded threads.", () => allocationOrders(recordings, state)),
     deferred("flushes", "TLB flushes", "", () => flushes(recordings, state)),
     deferred("waits", "Reclaim and waits", "", () => waits(recordings, state)),
-    deferred("tables", "Page tables", "Tables that the touched pages need, from the top level down.", () => each(recordings, pageTableTree)),
-    deferred("free", "Free lists before and after", "", () => each(recordings, freeLists)),
-    deferred("numa", "NUMA placement", "", () => each(recordings, placement)),
-    deferred("flame", "Kernel stages, sampled", "", () => each(recordings, (r) => flameGraph(r, state))),
-    deferred("findings", "Remarks", "", () => each(recordings, findings)),
-    deferred("trust", "How far to trust it", "Each line compares two independent sources.", () => each(recordings, trustSection)),
+    deferred("tables", "Page tables", "Tables that the touched pages need, from the top level down.", () => each(recordings, pageTableTree), true),
+    deferred("free", "Free lists before and after", "", () => each(recordings, freeLists), true),
+    deferred("numa", "NUMA placement", "", () => each(recordings, placement), true),
+    deferred("flame", "Kernel stages, sampled", "", () => each(recordings, (r) => flameGraph(r, state)), true),
+    deferred("findings", "Remarks", "", () => each(recordings, findings), true),
+    deferred("trust", "How far to trust it", "Each line compares two independent sources.", () => each(recordings, trustSection), true),
   ];
 }
 

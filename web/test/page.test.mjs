@@ -210,12 +210,17 @@ test("a selected stretch of time filters the tables, and lets go again", needsJv
   });
   assert.equal(some, expected);
   assert.match(await page.locator(".selection").textContent(), /Selected: /);
+  // Each part follows, or says that it does not.
+  const waited = await page.$$eval("#waits tr[data-wait] td:nth-child(2) [data-value]", (all) => all.reduce((sum, e) => sum + Number(e.dataset.value), 0));
+  assert.ok(waited <= ["mmap_lock", "direct_reclaim", "memcg_reclaim", "compaction"].reduce((sum, key) => sum + json.waits[key].count, 0));
+  for (const id of ["tables", "free", "numa", "flame", "trust"]) assert.ok(await page.locator(`#${id} .unselected`).isVisible(), id);
   await shot(page, "timeline-selected", "#timeline");
   await shot(page, "subsystems-selected", "#subsystems");
   await page.locator("#timeline canvas").focus();
   await page.keyboard.press("Escape");
   await frame();
   assert.equal(await faults(), json.faults.count);
+  assert.equal(await page.locator("#flame .unselected").isVisible(), false);
   await page.keyboard.press("e");
   await frame();
   assert.ok(await page.evaluate(() => window.firsttouch.state.brush !== null), "a selection by keys");
