@@ -60,7 +60,7 @@ TEST(Snapshot, MissingAndEmptyFilesAreNoticed) {
   take_process_snapshot(7, "end", 0, kProcessSources, sink, root.path());
   const auto trace = sink.trace();
   EXPECT_TRUE(trace->snapshots.empty());
-  ASSERT_EQ(trace->losses.size(), 4U);
+  ASSERT_EQ(trace->losses.size(), kProcessSources.size());
   EXPECT_EQ(trace->losses[0].kind, "no maps at end");
   EXPECT_EQ(trace->losses[0].count, 1U);
   EXPECT_EQ(trace->losses[0].severity, event::LossSeverity::Notice);
