@@ -12,6 +12,8 @@ ARGUMENTS = {
     "mm_vmscan_memcg_reclaim_begin": {0: "int"},
     "mm_vmscan_wakeup_kswapd": {0: "int", 1: "int", 2: "int"},
     "mm_page_alloc": {0: "page*", 1: "unsigned int", 3: "int"},
+    # Later kernels leave out the path before it: the probe asks which it is.
+    "mmap_lock_acquire_returned": {2: "bool", 3: "bool"},
     "tlb_flush": {0: "int", 1: "long unsigned int"},
     "mm_compaction_end": {4: "int"},
     "sched_process_exec": {0: "task_struct*", 1: "pid_t", 2: "linux_binprm*"},

@@ -202,6 +202,7 @@ void describe_kernel_events(const Passes& passes, Report& report) {
   if (bpf || !passes.trace.mm_events.empty()) {
     report.waits = count_waits(passes.trace.mm_events);
     report.waits->oom_victims = oom_victims(passes.trace);
+    report.waits->shortage = passes.shortage;
   } else {
     report.missing.push_back({"waits", why});
   }

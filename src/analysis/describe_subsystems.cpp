@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "analysis/describe.h"
+#include "analysis/placement.h"
 #include "base/text.h"
 
 namespace ft::analysis {
@@ -204,9 +205,18 @@ void describe_memory(const Passes& passes, Report& report) {
 void describe_subsystems(const Passes& passes, Report& report) {
   Table table;
   for (OwnerId id = 0; id < passes.memory.by_owner.size(); ++id) add_owner(passes, id, table);
+  const auto placement = placement_at_end(passes);
   for (std::size_t i = 0; i < table.size(); ++i) {
-    if (auto row = finished_row(passes, i, table[i])) report.subsystems.push_back(std::move(*row));
+    auto row = finished_row(passes, i, table[i]);
+    if (!row) continue;
+    if (placement) {
+      const auto nodes = placement->find(static_cast<jvm::Subsystem>(i));
+      row->node_bytes = nodes == placement->end() ? BytesByNode{} : nodes->second;
+    }
+    report.subsystems.push_back(std::move(*row));
   }
+  if (!placement && passes.subject.status)
+    report.missing.push_back({"subsystems.nodes", placement.error().why});
   std::ranges::stable_sort(report.subsystems, std::ranges::greater{}, &Subsystem::reserved_bytes);
   describe_memory(passes, report);
   fill_totals(passes, report);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "analysis/phases.h"
+#include "analysis/shortage_pass.h"
 
 namespace ft::analysis {
 
@@ -15,6 +16,20 @@ void draw_folded(const event::Fault& fault, Drawing& drawing) {
   alloc.ts = fault.ts;
   drawing.take({&alloc, 1});
 }
+
+// Tells several of each fault.
+class EachOf : public FaultObserver {
+ public:
+  EachOf(FaultObserver& one, FaultObserver* other) : one_(one), other_(other) {}
+  void on_fault(const event::Fault& fault, const FaultPlace& place) override {
+    one_.on_fault(fault, place);
+    if (other_ != nullptr) other_->on_fault(fault, place);
+  }
+
+ private:
+  FaultObserver& one_;
+  FaultObserver* other_;  // may be nullptr
+};
 
 }  // namespace
 
@@ -40,8 +55,9 @@ Result<std::unique_ptr<Passes>> Passes::run(event::EventSource& source, std::siz
 }
 
 Result<void> Passes::read_streams(event::EventSource& source, std::size_t top) {
-  FaultPass pass(trace, owners, threads, subject.pid, residency, calls, top,
-                 drawing ? &*drawing : nullptr);
+  ShortagePass shortages(trace, owners);
+  EachOf observers(shortages, drawing ? &*drawing : nullptr);
+  FaultPass pass(trace, owners, threads, subject.pid, residency, calls, top, &observers);
   FT_TRY_VOID(source.samples([&](std::span<const event::Sample> batch) { samples.take(batch); }));
   samples.sort();
   FT_TRY_VOID(source.faults([&](std::span<const event::Fault> batch) {
@@ -65,6 +81,7 @@ Result<void> Passes::read_streams(event::EventSource& source, std::size_t top) {
     flushes.take(batch);
     if (drawing) drawing->take(batch);
   }));
+  shortage = shortages.finish();
   return {};
 }
 

@@ -48,6 +48,7 @@ class Passes {
   PageAllocCounts allocs;
   FlushCounts flushes;
   FaultsSeen faults_seen = FaultsSeen::No;
+  std::vector<report::model::ShortageCost> shortage;
   MemoryAtEnd memory;
 
   std::optional<Drawing> drawing;  // where it was asked for

@@ -93,7 +93,7 @@ void add_resident(const ReconcileInput& in, Lines& lines) {
     // Nothing but the zeros of split huge pages makes a touched page neither present nor swapped.
     const std::uint64_t given_back = in.taken.split_to_zero_pages * kHugePageSize;
     const std::uint64_t by_faults = in.residency.anonymous_bytes();
-    if (by_faults > anonymous && by_faults - anonymous <= given_back)
+    if (by_faults > anonymous && (in.taken.reaped || by_faults - anonymous <= given_back))
       lines.excuse(in.taken.words());
   }
 }
@@ -175,6 +175,7 @@ void add_page_tables(const ReconcileInput& in, Lines& lines) {
   lines.add("page tables needed for the touched pages against VmPTE", tables * kPageSize, kernel,
             share_of(kernel, 50, 32 * kKiB), "bytes",
             "tables that exec filled itself are guessed; madvise frees some from Linux 6.14 on");
+  if (in.taken.reaped) lines.excuse(in.taken.words());
 }
 
 // The highest the accounting of faults stood, set right by smaps at the end. Where memory was
@@ -186,7 +187,8 @@ void add_peak(const ReconcileInput& in, Lines& lines) {
       *in.subject.status->vm_hwm + in.subject.status->hugetlb_pages.value_or(0);
   lines.add(std::string(kPeakLine), *in.resident_peak, kernel, share_of(kernel, 50, 2 * kMiB),
             "bytes", "files unmapped before the end had pages that came without a fault");
-  if (in.taken.swapping() || in.taken.split_to_zero_pages > 0) lines.excuse(in.taken.words());
+  if (in.taken.swapping() || in.taken.split_to_zero_pages > 0 || in.taken.reaped)
+    lines.excuse(in.taken.words());
 }
 
 }  // namespace

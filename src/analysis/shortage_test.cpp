@@ -134,6 +134,60 @@ TEST_F(ShortageTest, APeakThatAgreesIsKeptThoughTheHostSwapped) {
   EXPECT_EQ(made.memory.resident_peak_bytes, kPages * kPageSize);
 }
 
+TEST_F(ShortageTest, WhatTheReaperOfTheOomKillerTookIsNoError) {
+  ended_with(0, 0, kPages);
+  vmstat("pswpout 0\n", "pswpout 0\n");
+  mm_event({.ts = 800'000, .value = kPages, .tid = kPid, .kind = event::MmEventKind::OomVictim});
+  const report::model::Report made = report();
+  for (const char* what : {"anonymous bytes", "peak of resident"}) {
+    EXPECT_FALSE(line(made, what).agrees) << what;
+    EXPECT_FALSE(line(made, what).comparable) << what;
+    EXPECT_THAT(line(made, what).note, HasSubstr("reaper")) << what;
+  }
+  EXPECT_EQ(complaints(made), 0U);
+  EXPECT_EQ(made.memory.resident_peak_bytes, kPages * kPageSize);
+}
+
+// The test's call is at 1,000 for 2,000 ns, its faults take 1 ns each from 10,000 on.
+TEST_F(ShortageTest, WaitsAreOfTheSubsystemWhoseFaultOrCallWaited) {
+  const auto wait = [&](Nanoseconds ts, Nanoseconds dur, event::MmEventKind kind, event::Tid tid) {
+    mm_event({.ts = ts, .dur = dur, .tid = tid, .kind = kind});
+  };
+  wait(1'500, 70, event::MmEventKind::DirectReclaim, kPid);       // in the call
+  wait(10'003, 1, event::MmEventKind::MemcgReclaim, kPid);        // in a fault
+  wait(10'003, 500, event::MmEventKind::MemcgReclaim, kPid + 1);  // of another thread
+  wait(700'000, 9, event::MmEventKind::Compaction, kPid);         // in nothing that was recorded
+  event::Fault major;
+  major.ts = 20'000;
+  major.dur = 40;
+  major.tid = kPid;
+  major.addr = kAt;
+  major.kind = event::FaultKind::Major;
+  major.error_code = event::kFaultUser;
+  trace_.on_faults({&major, 1});
+  ended_with(kPages, 0, kPages);
+  const report::model::Report made = report();
+  ASSERT_TRUE(made.waits);
+  const auto& costs = made.waits->shortage;
+  ASSERT_EQ(costs.size(), 2U);
+  EXPECT_FALSE(costs[0].subsystem.empty());
+  EXPECT_EQ(costs[0].direct_reclaim_ns, 70);
+  EXPECT_EQ(costs[0].memcg_reclaim_ns, 1);
+  EXPECT_EQ(costs[0].compaction_ns, 0);
+  EXPECT_EQ(costs[0].major_faults, 1U);
+  EXPECT_EQ(costs[0].major_fault_ns, 40);
+  EXPECT_EQ(costs[1].subsystem, "");
+  EXPECT_EQ(costs[1].memcg_reclaim_ns, 500);
+  EXPECT_EQ(costs[1].compaction_ns, 9);
+}
+
+TEST_F(ShortageTest, ThatAnotherProcessWasPickedExcusesNothing) {
+  ended_with(0, 0, kPages);
+  vmstat("pswpout 0\n", "pswpout 0\n");
+  mm_event({.ts = 800'000, .value = kPages, .tid = 77, .kind = event::MmEventKind::OomVictim});
+  EXPECT_GE(complaints(report()), 1U);
+}
+
 // Linux 6.12 maps the zeros of a split huge page to the zero page: neither present nor swapped.
 TEST_F(ShortageTest, ZerosOfSplitHugePagesExcuseWhatIsMissing) {
   ended_with(kPages / 2, 0, kPages);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace ft::analysis {
@@ -19,6 +21,17 @@ const event::Snapshot* host_snapshot(const event::Trace& trace, std::string_view
 
 std::string counted(std::uint64_t count, std::string_view one) {
   return fmt::format("{} {}{}", grouped(count), one, count == 1 ? "" : "s");
+}
+
+bool picked_by_oom_killer(const event::Trace& trace, event::Pid pid) {
+  const auto is_of_subject = [&](event::Tid tid) {
+    return tid == pid || std::ranges::any_of(trace.threads, [&](const event::Thread& thread) {
+             return thread.tid == tid && thread.pid == pid;
+           });
+  };
+  return std::ranges::any_of(trace.mm_events, [&](const event::MmEvent& event) {
+    return event.kind == event::MmEventKind::OomVictim && is_of_subject(event.tid);
+  });
 }
 
 }  // namespace
@@ -41,6 +54,7 @@ std::optional<host::NumberTable> vmstat_change(const event::Trace& trace) {
 TakenBack taken_back(const event::Trace& trace, const Subject& subject) {
   TakenBack taken;
   if (subject.status) taken.in_swap = subject.status->vm_swap.value_or(0);
+  taken.reaped = subject.process != nullptr && picked_by_oom_killer(trace, subject.pid);
   const auto change = vmstat_change(trace);
   if (!change) return taken;
   // Pages of zeros are only noted from Linux 6.12 on, and what zswap keeps is not written.
@@ -67,6 +81,7 @@ std::string TakenBack::words() const {
     say(fmt::format("it split {}, of which this kernel gives pages of zeros back",
                     counted(split_to_zero_pages, "huge page")));
   }
+  if (reaped) say("the OOM killer picked it, whose reaper takes memory away before the end");
   return text;
 }
 

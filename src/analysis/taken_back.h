@@ -21,6 +21,10 @@ struct TakenBack {
   // Linux 6.12 (mm/huge_memory.c, RMP_USE_SHARED_ZEROPAGE).
   std::uint64_t split_to_zero_pages = 0;
 
+  // The OOM killer picked the subject: from then on its reaper takes anonymous memory of it away,
+  // before the subject itself has ended (mm/oom_kill.c oom_reap_task_mm).
+  bool reaped = false;
+
   bool swapping() const { return in_swap + swapped_out + swapped_in > 0; }
   // "5.7 MiB of it were in swap at the end; …": only what there was.
   std::string words() const;

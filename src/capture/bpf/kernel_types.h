@@ -149,6 +149,11 @@ struct trace_event_raw_mark_victim {
   u32 uid;
 };
 
+/* Where it has this field, the tracepoint has the path as an argument too. */
+struct trace_event_raw_mmap_lock_acquire_returned {
+  u32 __data_loc_memcg_path;
+};
+
 struct mem_cgroup;
 
 /* include/linux/vm_event_item.h: the value is relocated. */

@@ -818,10 +818,11 @@ int BPF_PROG(mmap_lock_asked) {
   return 0;
 }
 
+// While the event told the memory cgroup by its path, that stood before `write`.
 SEC("tp_btf/mmap_lock_acquire_returned")
 int BPF_PROG(mmap_lock_got) {
   struct ft_slot* slot = recorded_slot();
-  u64 began, dur;
+  u64 began, dur, write, after;
 
   if (!slot || !slot->lock_ts) return 0;
   began = slot->lock_ts;
@@ -831,7 +832,16 @@ int BPF_PROG(mmap_lock_got) {
     __sync_fetch_and_add(&losses.short_lock_waits, 1);
     return 0;
   }
-  return send_mm_event(slot->tid, MMAP_LOCK_WAIT, began, dur, (u8)ctx[2], 0);
+  write = ctx[1];
+  after = ctx[2];
+  // Or the compiler makes one load of it, at an offset that the verifier does not take.
+  barrier_var(write);
+  barrier_var(after);
+  if (bpf_core_field_exists(struct trace_event_raw_mmap_lock_acquire_returned,
+                            __data_loc_memcg_path)) {
+    write = after;
+  }
+  return send_mm_event(slot->tid, MMAP_LOCK_WAIT, began, dur, (u8)write, 0);
 }
 
 // ---- samples ----

@@ -211,6 +211,12 @@ Json memory_of(const Report& report) {
           {"note", memory.note}};
 }
 
+Json nodes_of(const std::map<std::uint32_t, Bytes>& nodes) {
+  Json object = Json::object();
+  for (const auto& [node, bytes] : nodes) object[std::to_string(node)] = bytes;
+  return object;
+}
+
 Json subsystem_of(const Subsystem& s) {
   return {{"name", s.name},
           {"reserved_bytes", s.reserved_bytes},
@@ -218,6 +224,7 @@ Json subsystem_of(const Subsystem& s) {
           {"resident_peak_bytes", or_null(s.resident_peak_bytes)},
           {"resident_end_bytes", or_null(s.resident_end_bytes)},
           {"huge_bytes", or_null(s.huge_bytes)},
+          {"nodes", s.node_bytes ? nodes_of(*s.node_bytes) : Json(nullptr)},
           {"faults", or_null(s.faults)},
           {"fault_ns", or_null(s.fault_ns)},
           {"syscalls", s.syscalls},
@@ -280,6 +287,15 @@ Json oom_victim_of(const OomKill& kill) {
           {"oom_score_adj", or_null(kill.score_adj)}};
 }
 
+Json shortage_of(const ShortageCost& cost) {
+  return {{"subsystem", cost.subsystem},
+          {"direct_reclaim_ns", cost.direct_reclaim_ns},
+          {"memcg_reclaim_ns", cost.memcg_reclaim_ns},
+          {"compaction_ns", cost.compaction_ns},
+          {"major_faults", cost.major_faults},
+          {"major_fault_ns", cost.major_fault_ns}};
+}
+
 Json pressure_of(const Report& report) {
   if (!report.pressure) return nullptr;
   return {{"some_ns", report.pressure->some_ns}, {"full_ns", report.pressure->full_ns}};
@@ -302,7 +318,8 @@ Json waits_of(const Report& report) {
           {"swap_out_pages", waits.swap_outs},
           {"thp_collapses", waits.thp_collapses},
           {"migrated_pages", waits.migrated_pages},
-          {"oom_victims", array_of(waits.oom_victims, oom_victim_of)}};
+          {"oom_victims", array_of(waits.oom_victims, oom_victim_of)},
+          {"shortage", array_of(waits.shortage, shortage_of)}};
 }
 
 Json timeline_of(const Report& report) {

@@ -71,6 +71,22 @@ void check_faults(const Report& report, Sums& sums) {
              "fault quantiles do not rise");
 }
 
+void check_shortage(const Report& report, Sums& sums) {
+  if (!report.waits) return;
+  const Waits& waits = *report.waits;
+  const auto all = [&](auto member) {
+    return sum_of(waits.shortage, [&](const ShortageCost& cost) { return cost.*member; });
+  };
+  sums.equal("direct reclaim by subsystem", all(&ShortageCost::direct_reclaim_ns),
+             waits.direct_reclaim.total_ns);
+  sums.equal("memory-cgroup reclaim by subsystem", all(&ShortageCost::memcg_reclaim_ns),
+             waits.memcg_reclaim.total_ns);
+  sums.equal("compaction by subsystem", all(&ShortageCost::compaction_ns),
+             waits.compaction.total_ns);
+  if (report.faults)
+    sums.equal("major faults by subsystem", all(&ShortageCost::major_faults), report.faults->major);
+}
+
 void check_memory(const Report& report, Sums& sums) {
   const Memory& memory = report.memory;
   sums.equal("subsystems' reserved bytes",
@@ -167,6 +183,7 @@ std::vector<std::string> check(const Report& report) {
   Sums sums;
   check_time(report, sums);
   check_faults(report, sums);
+  check_shortage(report, sums);
   check_memory(report, sums);
   check_calls(report, sums);
   check_samples(report, sums);

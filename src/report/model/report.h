@@ -201,7 +201,10 @@ struct Subsystem {
   Known<Bytes> resident_end_bytes;
   Known<Bytes> huge_bytes;
   Known<Bytes> swapped_end_bytes;
-  Known<Count> faults;  // "faults"
+  // At the end, by NUMA node, as numa_maps has it: with memory of pools, and with pages of files
+  // that are in memory. An area that several subsystems share counts for the one it begins with.
+  Known<std::map<std::uint32_t, Bytes>> node_bytes;  // "subsystems.nodes"
+  Known<Count> faults;                               // "faults"
   Known<Nanoseconds> fault_ns;
   Count major = 0;
   Count huge_faults = 0;
@@ -307,6 +310,17 @@ struct MemoryStalls {
   Nanoseconds full_ns = 0;  // and nothing else ran
 };
 
+// What shortage of memory cost a subsystem: the part of the waits that lay within faults on its
+// memory and calls about it. Of threads that worked side by side all count.
+struct ShortageCost {
+  std::string subsystem;  // "" for what lay within no fault or call that was recorded
+  Nanoseconds direct_reclaim_ns = 0;
+  Nanoseconds memcg_reclaim_ns = 0;
+  Nanoseconds compaction_ns = 0;
+  Count major_faults = 0;          // that read from a disk or from swap
+  Nanoseconds major_fault_ns = 0;  // reclaim within them included
+};
+
 // These waits lie inside the times of faults and calls: never add them to kernel mm time.
 struct Waits {
   Wait mmap_lock;
@@ -321,6 +335,9 @@ struct Waits {
   Count thp_collapses = 0;
   Count migrated_pages = 0;
   std::vector<OomKill> oom_victims;  // oom_kills of them
+  // By what it cost; only those that it cost something. The sums are those of the waits above and
+  // of the major faults.
+  std::vector<ShortageCost> shortage;
 };
 
 // One of the things that cost most. They are disjoint parts of kernel mm time.

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "base/text.h"
 #include "report/text/table.h"
@@ -313,6 +316,32 @@ std::string oom_text(const OomKill& kill) {
   return fmt::format("{} the OOM killer picked {}: {}; {}.", at(kill.ts), who, kill.why, weight);
 }
 
+// Major faults come of any start; they are shortage where they are many, or memory was reclaimed.
+std::string shortage_text(const Page& page, const Waits& waits) {
+  if (waits.direct_reclaim.count + waits.memcg_reclaim.count + waits.compaction.count == 0)
+    return {};
+  std::vector<std::string> costs;
+  for (const ShortageCost& cost : waits.shortage) {
+    std::vector<std::string> parts;
+    const auto part = [&](Nanoseconds ns, std::string_view what) {
+      if (ns > 0) parts.push_back(fmt::format("{} {}", human_duration(ns), what));
+    };
+    part(cost.direct_reclaim_ns, "in direct reclaim");
+    part(cost.memcg_reclaim_ns, "in memory-cgroup reclaim");
+    part(cost.compaction_ns, "in compaction");
+    if (cost.major_faults > 0)
+      part(cost.major_fault_ns, fmt::format("in {}", counted(cost.major_faults, "major fault")));
+    if (parts.empty()) continue;
+    costs.push_back(fmt::format("{} {}",
+                                cost.subsystem.empty() ? "no fault or memory call" : cost.subsystem,
+                                fmt::join(parts, ", ")));
+  }
+  if (costs.empty()) return {};
+  return page.wrapped(fmt::format("What shortage of memory cost, by whose memory it was about: {}.",
+                                  fmt::join(costs, "; ")),
+                      2);
+}
+
 std::string waits_text(const Page& page) {
   if (!page.report.waits) return not_known(page, "waits and reclaim", "waits");
   const Waits& waits = *page.report.waits;
@@ -339,7 +368,7 @@ std::string waits_text(const Page& page) {
   }
   if (waits.migrated_pages)
     text += fmt::format(" {} pages migrated.", grouped(waits.migrated_pages));
-  std::string out = page.wrapped(text, 2);
+  std::string out = page.wrapped(text, 2) + shortage_text(page, waits);
   for (const OomKill& kill : waits.oom_victims) out += page.wrapped(oom_text(kill), 2);
   return out;
 }
@@ -354,11 +383,30 @@ std::string pressure_text(const Page& page) {
       2);
 }
 
+// Where there is one node there is nothing to say.
+std::string placement_text(const Page& page) {
+  std::set<std::uint32_t> nodes;
+  for (const Subsystem& s : page.report.subsystems) {
+    if (!s.node_bytes) return {};
+    for (const auto& [node, bytes] : *s.node_bytes) nodes.insert(node);
+  }
+  if (nodes.empty() || nodes == std::set<std::uint32_t>{0}) return {};
+  std::vector<std::string> placed;
+  for (const Subsystem& s : page.report.subsystems) {
+    std::vector<std::string> parts;
+    for (const auto& [node, bytes] : *s.node_bytes)
+      parts.push_back(fmt::format("N{} {}", node, human_bytes(bytes)));
+    if (!parts.empty()) placed.push_back(fmt::format("{} {}", s.name, fmt::join(parts, " ")));
+  }
+  return page.wrapped(
+      fmt::format("On NUMA nodes at the end (numa_maps): {}.", fmt::join(placed, "; ")), 2);
+}
+
 }  // namespace
 
 std::string kernel_section(const Page& page) {
   return page.heading("Inside the kernel") + allocs_text(page) + flushes_text(page) +
-         tables_text(page) + waits_text(page) + pressure_text(page);
+         tables_text(page) + placement_text(page) + waits_text(page) + pressure_text(page);
 }
 
 std::string threads_section(const Page& page) {
