@@ -1,14 +1,16 @@
 #include "sim/cost/forecast.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ft::sim::cost {
 
 Basis::Basis(const Recorded& recorded, const profile::MachineCosts& machine)
     : work_(recorded.work), prices_(PriceList::of_machine(machine)) {
   if (recorded.total_ns && !recorded.times.empty()) {
-    prices_.complete(recorded.times.prices());
-    recorded_ = recorded.times.sums();
+    RecordedTimes::Evaluation evaluated = recorded.times.evaluate();
+    prices_.complete(evaluated.prices);
+    recorded_ = std::move(evaluated.sums);
     outside_ns_ = std::max<Nanoseconds>(*recorded.total_ns - recorded_->total_ns(), 0);
   }
   unchanged_ = estimate(recorded.work, prices_);

@@ -140,8 +140,12 @@ std::vector<RecordedTimes::Usual> RecordedTimes::usual_of_groups() const {
   return all;
 }
 
-PriceList RecordedTimes::prices() const {
+RecordedTimes::Evaluation RecordedTimes::evaluate() const {
   const std::vector<Usual> usual = usual_of_groups();
+  return {.prices = prices(usual), .sums = sums(usual)};
+}
+
+PriceList RecordedTimes::prices(const std::vector<Usual>& usual) const {
   Unknowns unknowns;
   std::vector<Equation> equations;
   PriceList prices;
@@ -178,9 +182,8 @@ PriceList RecordedTimes::prices() const {
   return prices;
 }
 
-RecordedSums RecordedTimes::sums() const {
+RecordedSums RecordedTimes::sums(const std::vector<Usual>& usual) const {
   RecordedSums sums;
-  const std::vector<Usual> usual = usual_of_groups();
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     const Group& group = groups_[i];
     const bool major = group.part.sort() == PartId::Sort::Major;

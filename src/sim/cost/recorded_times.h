@@ -43,11 +43,18 @@ class RecordedTimes {
   // that never come apart share their time in some way. Further pages of a TLB flush, and the
   // interrupts of other processors, cannot be told from the flush: they are priced at nothing,
   // their time is in the flush's price.
-  PriceList prices() const;
+  PriceList prices() const { return evaluate().prices; }
 
   // An operation is taken to have waited where it took five times as long, and 8 µs longer, than a
   // quarter of its like do in the recording (than the prices say, where there are few of its like).
-  RecordedSums sums() const;
+  RecordedSums sums() const { return evaluate().sums; }
+
+  // Both, for little more than one of them takes.
+  struct Evaluation {
+    PriceList prices;
+    RecordedSums sums;
+  };
+  Evaluation evaluate() const;
 
  private:
   // What is alike in all that is counted.
@@ -59,6 +66,8 @@ class RecordedTimes {
   struct Usual;
 
   std::vector<Usual> usual_of_groups() const;
+  PriceList prices(const std::vector<Usual>& usual) const;
+  RecordedSums sums(const std::vector<Usual>& usual) const;
 
   std::map<std::pair<PartId, Operations>, std::size_t> index_;  // into groups_
   std::vector<Group> groups_;
