@@ -16,6 +16,7 @@
 #include "base/terminal.h"
 #include "base/text.h"
 #include "capture/bpf/recorder.h"
+#include "capture/counters.h"
 #include "capture/ptrace/recorder.h"
 #include "command.h"
 #include "host/facts.h"
@@ -30,6 +31,8 @@ namespace {
 constexpr const char* kDefaultOutput = "firsttouch.ft";
 constexpr unsigned kDefaultSamplesASecond = 499;
 constexpr unsigned kMostSamplesASecond = 20'000;
+constexpr double kShortestInterval = 5;  // of --working-set; a look takes some milliseconds
+constexpr double kLongestInterval = 3'600'000;
 
 struct Arguments {
   std::string output;
@@ -37,6 +40,8 @@ struct Arguments {
   std::string stacks = "fp";
   std::string snapshots = "light";
   double duration_seconds = 0;
+  double working_set_milliseconds = 0;
+  std::vector<std::string> counters = {std::string(capture::kTlbEvents)};
   int pid = 0;
   capture::RecordOptions options{.sample_hz = kDefaultSamplesASecond};
 };
@@ -184,6 +189,12 @@ std::string check_arguments(Arguments& arguments, std::vector<std::string> comma
     if (arguments.pid == 0) return "--duration needs -p: a command is recorded to its end";
     arguments.options.duration = static_cast<Nanoseconds>(arguments.duration_seconds * 1e9);
   }
+  if (arguments.working_set_milliseconds != 0) {
+    arguments.options.working_set_interval =
+        static_cast<Nanoseconds>(arguments.working_set_milliseconds * 1e6);
+  }
+  std::erase(arguments.counters, "none");
+  arguments.options.counters = arguments.counters;
   arguments.options.dwarf_stacks = arguments.stacks == "dwarf";
   arguments.options.full_snapshots = arguments.snapshots == "full";
   return {};
@@ -228,6 +239,20 @@ void add_record(CLI::App& app, Outcome& outcome, std::vector<std::string> target
                    "Samples of the stacks a second of each running thread (bpf only); 0: none")
       ->check(CLI::Range(0U, kMostSamplesASecond))
       ->capture_default_str();
+  command
+      ->add_option("--working-set", arguments->working_set_milliseconds,
+                   "Look every so many milliseconds which pages were used since; see "
+                   "docs/working-set.md for what that costs (default: not)")
+      ->type_name("MS")
+      ->check(CLI::Range(kShortestInterval, kLongestInterval));
+  command
+      ->add_option(
+          "--counters", arguments->counters,
+          "Events to count, as libpfm4 names them, by commas; tlb: those of the TLB and of "
+          "remote memory, where the processor has them; none")
+      ->delimiter(',')
+      ->type_name("EVENT,...")
+      ->default_str("tlb");
   command->prefix_command();
   command->footer(
       "The exit status is the command's own (128+N if signal N killed it); 125 if firsttouch\n"

@@ -5,8 +5,8 @@ _firsttouch_commands="record report diff import query check map explain validate
 # The options of a command.
 _firsttouch_options() {
   case $1 in
-    record) echo "-o --output --backend -p --pid --duration -u --user --stacks --snapshots --sample --ring-size -h --help" ;;
-    report) echo "--format --table --top -o --output -h --help" ;;
+    record) echo "-o --output --backend -p --pid --duration -u --user --stacks --snapshots --sample --working-set --counters --ring-size -h --help" ;;
+    report) echo "--format --table --top --machine -o --output -h --help" ;;
     diff) echo "--before --after --format --top -o --output -h --help" ;;
     import) echo "-h --help" ;;
     "import strace") echo "-o --output --strict -h --help" ;;
@@ -29,10 +29,11 @@ _firsttouch_values() {
     "record --backend") echo "auto bpf ptrace" ;;
     "record --stacks") echo "fp dwarf" ;;
     "record --snapshots") echo "light full" ;;
-    "record --duration" | "record --ring-size" | "record --sample" | "report --top" | "diff --top" | "check --most" | "validate --most" | "explain --entry") echo "any" ;;
+    "record --duration" | "record --ring-size" | "record --sample" | "record --working-set" | "report --top" | "diff --top" | "check --most" | "validate --most" | "explain --entry") echo "any" ;;
     "replay --set") echo "thp= thp.64kB= thp.2048kB= thp.zero_page= thp.defrag= kernel= populate=heap hugetlb.heap=2M hugetlb.heap=1G hugetlb.2M= hugetlb.1G= numa.policy= numa.threads=together numa.threads=spread fragmented= cgroup.limit= memory= swap= swap.compression= swappiness=" ;;
     "replay --jvm") echo "-Xms -XX:+UseTransparentHugePages -XX:+UseLargePages -XX:+AlwaysPreTouch" ;;
-    "replay --machine" | "validate --machine") echo "list host document cascade-lake-2s sapphire-rapids-2s milan-2s-nps4 genoa-2s" ;;
+    "record --counters") echo "tlb none" ;;
+    "report --machine" | "replay --machine" | "validate --machine") echo "list host document cascade-lake-2s sapphire-rapids-2s milan-2s-nps4 genoa-2s" ;;
     "replay --sweep" | "replay --core") echo "any" ;;
     "map -p" | "map --pid") echo "pid" ;;
     "map --at") echo "any" ;;
@@ -48,7 +49,7 @@ _firsttouch_values() {
     "report --format") echo "text json csv html perfetto folded strace" ;;
     "diff --format") echo "text json html" ;;
     "diff --before" | "diff --after") echo "file" ;;
-    "report --table") echo "subsystems syscalls calls faults threads phases reconcile" ;;
+    "report --table") echo "subsystems syscalls calls faults threads phases reconcile working-sets working-set-times counters" ;;
     "query --format") echo "table csv json" ;;
     "check --format" | "explain --format" | "validate --format" | "replay --format" | "doctor --format")
       echo "text json" ;;

@@ -37,6 +37,8 @@ struct RecordOptions {
   // still there. What it notes goes into the recording.
   std::function<void(pid_t, event::EventSink&)> at_end;
   unsigned sample_hz = 0;  // bpf only: samples a second of each running thread; 0: none
+  std::optional<Nanoseconds> working_set_interval;  // look so often at which pages are used
+  std::vector<std::string> counters;                // events to count, see capture/counters.h
 };
 
 struct RecordResult {

@@ -26,6 +26,7 @@
 #include "capture/bpf/phases.h"
 #include "capture/bpf/probes.h"
 #include "capture/bpf/sampling.h"
+#include "capture/companions.h"
 #include "capture/file_systems.h"
 #include "capture/launch.h"
 #include "capture/signals.h"
@@ -83,6 +84,7 @@ class Recorder {
   void snapshot(event::Pid pid, std::string_view moment, std::span<const std::string_view> sources);
   std::size_t drain();
   void sample(event::Tid tid, Probes::From from);
+  std::size_t marks_so_far(event::Pid target) const;
   void conclude(event::Pid target);
 
   const RecordOptions& options_;
@@ -90,6 +92,7 @@ class Recorder {
   std::optional<Probes> probes_;
   std::optional<JvmMarker> marker_;
   std::optional<MessageDecoder> decoder_;
+  std::optional<Companions> companions_;
   std::optional<host::PfnNodes> nodes_;
   std::shared_ptr<FileSystems> file_systems_ = std::make_shared<FileSystems>();
   std::vector<event::StackCopy> stack_copies_;
@@ -153,6 +156,7 @@ Result<void> Recorder::prepare() {
     };
   }
   decoder_.emplace(start_, probes_->page_frames(), sink_, std::move(hooks));
+  companions_.emplace(options_, start_, sink_);
   return {};
 }
 
@@ -206,15 +210,18 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
   auto watch = FT_TRY(TargetWatch::follow(child, signals, hooks));
   probes_->follow(target, target, Probes::From::Exec);
   sample(target, Probes::From::Exec);
+  companions_->count(target, Counters::From::Exec);
   if (auto failure = FT_TRY(child.release(watch))) {
     return RecordResult{.exit_status = failure->exit_status(), .not_started = failure->error};
   }
+  companions_->watch(target);
   while (!watch.end()) {
     std::array<pollfd, 2> wake{pollfd{.fd = signals.wake_fd(), .events = POLLIN, .revents = 0},
                                pollfd{.fd = probes_->wake_fd(), .events = POLLIN, .revents = 0}};
     ::poll(wake.data(), wake.size(), kPollMilliseconds);
     drain();
     FT_TRY_VOID(watch.step());
+    companions_->step(marks_so_far(target));
     if (sink_.failed()) break;
   }
 
@@ -302,6 +309,7 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
   decoder_->add_process(process, 0);
   // Threads may be born while the list is read: again until nothing is new.
   std::set<event::Tid> followed;
+  companions_->count(target, Counters::From::Now);
   for (bool something_new = true; something_new;) {
     something_new = false;
     for (const event::Tid tid : threads_of(target)) {
@@ -309,6 +317,7 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
       something_new = true;
       probes_->follow(tid, target, Probes::From::Now);
       sample(tid, Probes::From::Now);
+      if (tid != target) companions_->count_too(tid);
       decoder_->add_thread(
           {.tid = tid, .pid = target, .start_ts = 0, .name = comm_of(target, tid)});
     }
@@ -325,6 +334,7 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
     }
   }
 
+  companions_->watch(target);
   bool ended = false;
   while (!ended && !stop.due() && !sink_.failed()) {
     std::array<pollfd, 3> events{pollfd{.fd = signals.wake_fd(), .events = POLLIN, .revents = 0},
@@ -333,6 +343,7 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
     ::poll(events.data(), events.size(), stop.poll_timeout(kPollMilliseconds));
     if (events[0].revents & POLLIN) signals.drain();
     drain();
+    companions_->step(marks_so_far(target));
     ended = (events[1].revents & POLLIN) != 0;
   }
   if (!ended) {
@@ -343,7 +354,25 @@ Result<RecordResult> Recorder::attach(RecorderSignals& signals) {
   return RecordResult{.stack_copies = std::move(stack_copies_), .file_systems = file_systems_};
 }
 
+// How many borders of phases were seen, the last exec's included.
+std::size_t Recorder::marks_so_far(event::Pid target) const {
+  std::size_t seen = 0;
+  const auto count = [&](event::Pid pid) {
+    const ProcessMarks* marks = decoder_->marks_of(pid);
+    if (!marks) return;
+    for (const Nanoseconds mark : {marks->exec, marks->libjvm_mapped, marks->vm_init_begin,
+                                   marks->vm_init_end, marks->first_gc, marks->vm_shutdown}) {
+      seen += mark == event::kStillThere ? 0 : 1;
+    }
+  };
+  count(target);
+  const auto jvm = decoder_->only_jvm();
+  if (jvm && *jvm != target) count(*jvm);
+  return seen;
+}
+
 void Recorder::conclude(event::Pid target) {
+  companions_->finish();
   marker_->finish(sink_);
   probes_->finish([this](std::span<const std::byte> message) { decoder_->decode(message); });
   if (options_.sample_hz != 0) {

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "capture/companions.h"
 #include "capture/launch.h"
 #include "capture/ptrace/syscall_filter.h"
 #include "capture/ptrace/tracer.h"
@@ -135,17 +136,23 @@ Result<RecordResult> launch(const RecordOptions& options, event::EventSink& sink
   FT_TRY_VOID(tracer.follow_held(child.pid(), filtered ? Tracer::WhenRecorderDies::IsKilled
                                                        : Tracer::WhenRecorderDies::RunsOn));
   signals.pass_on_to(child.pidfd(), child.pid());
+  Companions companions(options, start, sink);
+  companions.count(child.pid(), Counters::From::Exec);
   child.let_go();
+  bool watching = false;
   // Ends when the last descendant has ended, or, once the target itself has, when the user asks.
   {
     StopRequest stop(signals, std::nullopt);
     stop.interrupt_this_thread_periodically();
     FT_TRY_VOID(tracer.run([&] {
       if (tracer.target().exit_ts) signals.forget_target();
+      if (tracer.target().exec_ts && !std::exchange(watching, true)) companions.watch(child.pid());
+      companions.step(0);
       return tracer.target().exit_ts && stop.due();
     }));
   }
   signals.forget_target();
+  companions.finish();
 
   const std::optional<ExecFailure> failure = FT_TRY(child.exec_outcome());
   if (failure) {
@@ -203,7 +210,14 @@ Result<RecordResult> attach(const RecordOptions& options, event::EventSink& sink
   Tracer tracer(start, StopAt::EveryCall, sink);
   FT_TRY_VOID(tracer.attach(pid));
   stop.interrupt_this_thread_periodically();
-  FT_TRY_VOID(tracer.run([&] { return stop.due() || sink.failed(); }));
+  Companions companions(options, start, sink);
+  companions.count(pid, Counters::From::Now);
+  companions.watch(pid);
+  FT_TRY_VOID(tracer.run([&] {
+    companions.step(0);
+    return stop.due() || sink.failed();
+  }));
+  companions.finish();
   tracer.detach_all();
 
   conclude(tracer, start, 0, sink);
