@@ -16,6 +16,7 @@
 #include "report/json/json.h"
 #include "report/strace/print.h"
 #include "report/text/text.h"
+#include "tlb_reach.h"
 
 namespace ft::app {
 
@@ -27,6 +28,7 @@ struct ReportArguments {
   std::string output;
   std::string table = "subsystems";
   std::size_t top = 10;
+  std::string machine;  // whose TLB working sets are held against; empty: nobody's
 };
 
 Result<void> print_strace(event::EventSource& source, Output& output) {
@@ -63,7 +65,8 @@ Result<void> run(const ReportArguments& arguments) {
   if (arguments.format == "strace") return print_strace(*reader, output);
   analysis::AnalyseOptions options;
   options.top = arguments.top;
-  const report::model::Report report = FT_TRY(analysis::analyse(*reader, options));
+  report::model::Report report = FT_TRY(analysis::analyse(*reader, options));
+  if (!arguments.machine.empty()) FT_TRY_VOID(add_reach(arguments.machine, report));
   if (arguments.format == "perfetto") {
     FT_TRY_VOID(print_perfetto(*reader, report,
                                [&](std::string_view bytes) { return output.write(bytes); }));
@@ -95,6 +98,11 @@ void add_report(CLI::App& app, Outcome& outcome) {
   command->add_option("--top", arguments->top, "How many of the longest calls and faults to list")
       ->check(CLI::Range(0, 100'000))
       ->capture_default_str();
+  command
+      ->add_option("--machine", arguments->machine,
+                   "Hold working sets against the TLB of this machine: a file that firsttouch "
+                   "calibrate wrote, or a name")
+      ->type_name("NAME|FILE");
   const std::vector<std::string> tables(report::csv::kTableNames.begin(),
                                         report::csv::kTableNames.end());
   command->add_option("--table", arguments->table, "With csv: which table")

@@ -58,6 +58,7 @@ Result<report::model::Report> analyse(event::EventSource& source, const AnalyseO
   describe_longest(*passes, options.top, report);
   describe_threads(*passes, report);
   describe_samples(*passes, report);
+  describe_working_sets(*passes, report);
 
   const TakenBack taken = taken_back(passes->trace, passes->subject);
   const ReconcileInput input{.trace = passes->trace,
@@ -74,6 +75,7 @@ Result<report::model::Report> analyse(event::EventSource& source, const AnalyseO
   report.reconcile = reconcile(input);
   withdraw_peaks(report);
   reconcile_samples(passes->trace, report);
+  describe_counters(*passes, report);
   summarise(report, passes->trace);
   report.findings = find(facts_of(*passes, report));
   if (options.picture) *options.picture = draw(*passes, report);

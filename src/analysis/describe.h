@@ -15,6 +15,9 @@ void describe_faults(const Passes& passes, report::model::Report& report);
 void describe_kernel_events(const Passes& passes, report::model::Report& report);
 void describe_page_tables(const Passes& passes, report::model::Report& report);
 void describe_samples(const Passes& passes, report::model::Report& report);
+void describe_working_sets(const Passes& passes, report::model::Report& report);
+// After reconcile(): adds to its lines.
+void describe_counters(const Passes& passes, report::model::Report& report);
 void describe_longest(const Passes& passes, std::size_t top, report::model::Report& report);
 void describe_threads(const Passes& passes, report::model::Report& report);
 void describe_subsystems(const Passes& passes, report::model::Report& report);

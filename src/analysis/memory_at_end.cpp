@@ -48,16 +48,11 @@ std::vector<Part> parts_of(AddressRange area, const std::vector<attribution::Reg
 std::vector<std::uint64_t> share_out(std::uint64_t whole, const std::vector<Part>& parts) {
   std::vector<std::uint64_t> touched;
   std::vector<std::uint64_t> rest;
-  std::uint64_t known = 0;
   for (const Part& part : parts) {
     touched.push_back(part.touched);
     rest.push_back(part.bytes - std::min(part.touched, part.bytes));
-    known += part.touched;
   }
-  if (known >= whole) return shared_by_weight(whole, touched, kPageSize);
-  std::vector<std::uint64_t> shares = shared_by_weight(whole - known, rest, kPageSize);
-  for (std::size_t i = 0; i < shares.size(); ++i) shares[i] += touched[i];
-  return shares;
+  return shared_by_touch(whole, touched, rest);
 }
 
 void add_smaps(MemoryAtEnd& memory, const Subject& subject,
@@ -105,6 +100,16 @@ std::vector<std::uint64_t> shared_by_weight(std::uint64_t whole,
   }
   parts[largest] += whole - given;
   return parts;
+}
+
+std::vector<std::uint64_t> shared_by_touch(std::uint64_t whole,
+                                           const std::vector<std::uint64_t>& touched,
+                                           const std::vector<std::uint64_t>& rest) {
+  const std::uint64_t known = std::accumulate(touched.begin(), touched.end(), std::uint64_t{0});
+  if (known >= whole) return shared_by_weight(whole, touched, kPageSize);
+  std::vector<std::uint64_t> shares = shared_by_weight(whole - known, rest, kPageSize);
+  for (std::size_t i = 0; i < shares.size(); ++i) shares[i] += touched[i];
+  return shares;
 }
 
 MemoryAtEnd memory_at_end(const Subject& subject, const std::vector<attribution::Region>& regions,

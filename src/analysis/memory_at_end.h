@@ -44,4 +44,10 @@ std::vector<std::uint64_t> shared_by_weight(std::uint64_t whole,
                                             const std::vector<std::uint64_t>& weights,
                                             std::uint64_t unit);
 
+// The same for parts of which so much is known to be there: `whole` goes by that, and what is
+// beyond by the rest of each part. REQUIRES: both are of one length and not empty.
+std::vector<std::uint64_t> shared_by_touch(std::uint64_t whole,
+                                           const std::vector<std::uint64_t>& touched,
+                                           const std::vector<std::uint64_t>& rest);
+
 }  // namespace ft::analysis

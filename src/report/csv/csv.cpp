@@ -73,6 +73,45 @@ std::string reconcile(const Report& report) {
   return rows.take();
 }
 
+std::string working_sets(const Report& report) {
+  Rows rows(
+      "name,peak_bytes,median_bytes,peak_at_ns,translations_4k,translations_2m_least,"
+      "translations_2m_most");
+  if (!report.working_sets) return rows.take();
+  const auto add = [&](const WorkingSetOf& row) {
+    rows.add(row.name, row.peak_bytes, row.median_bytes, row.peak_at_ns, row.small.most,
+             row.large.least, row.large.most);
+  };
+  for (const WorkingSetOf& row : report.working_sets->rows) add(row);
+  add(report.working_sets->whole);
+  return rows.take();
+}
+
+std::string working_set_times(const Report& report) {
+  Rows rows("ts,interval_ns,name,referenced_bytes");
+  if (!report.working_sets) return rows.take();
+  for (const WorkingSetPoint& point : report.working_sets->points) {
+    for (std::size_t i = 0; i < point.bytes.size(); ++i) {
+      rows.add(point.ts, point.interval_ns, report.working_sets->subsystems[i], point.bytes[i]);
+    }
+  }
+  return rows.take();
+}
+
+std::string counters(const Report& report) {
+  Rows rows("phase,start_ns,end_ns,event,count");
+  if (!report.counters) return rows.take();
+  const auto add = [&](const CounterPhase& phase) {
+    for (std::size_t i = 0; i < phase.values.size(); ++i) {
+      rows.add(phase.name, phase.start_ns, phase.end_ns, report.counters->events[i],
+               phase.values[i].count);
+    }
+  };
+  for (const CounterPhase& phase : report.counters->phases) add(phase);
+  add(report.counters->whole);
+  return rows.take();
+}
+
 }  // namespace
 
 std::optional<Table> table_named(std::string_view name) {
@@ -98,6 +137,12 @@ std::string render(const Report& report, Table table) {
       return phases(report);
     case Table::Reconcile:
       return reconcile(report);
+    case Table::WorkingSets:
+      return working_sets(report);
+    case Table::WorkingSetTimes:
+      return working_set_times(report);
+    case Table::Counters:
+      return counters(report);
   }
   return {};
 }

@@ -20,10 +20,14 @@ enum class Table : std::uint8_t {
   Threads,
   Phases,
   Reconcile,
+  WorkingSets,
+  WorkingSetTimes,  // a line for each subsystem and look
+  Counters,         // a line for each event and phase
 };
 
-inline constexpr std::array<std::string_view, 7> kTableNames = {
-    "subsystems", "syscalls", "calls", "faults", "threads", "phases", "reconcile"};
+inline constexpr std::array<std::string_view, 10> kTableNames = {
+    "subsystems",   "syscalls",          "calls",   "faults", "threads", "phases", "reconcile",
+    "working-sets", "working-set-times", "counters"};
 
 std::optional<Table> table_named(std::string_view name);
 

@@ -6,6 +6,7 @@
 #include "report/json/findings.h"
 #include "report/json/stages.h"
 #include "report/json/values.h"
+#include "report/json/working_sets.h"
 
 namespace ft::report::json {
 
@@ -370,6 +371,8 @@ std::string render(const Report& report, Layout layout) {
   root["threads"] = array_of(report.threads, thread_of);
   root["stages"] = stages_of(report);
   root["samples"] = samples_of(report);
+  root["working_sets"] = working_sets_of(report);
+  root["counters"] = counters_of(report);
   root["waits"] = waits_of(report);
   root["pressure"] = pressure_of(report);
   root["resident_over_time"] = timeline_of(report);

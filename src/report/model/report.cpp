@@ -170,6 +170,18 @@ void check_loss(const Report& report, Sums& sums) {
   sums.equal("lost events", lost, report.loss.total);
 }
 
+void check_working_sets(const Report& report, Sums& sums) {
+  if (!report.working_sets) return;
+  for (const WorkingSetPoint& point : report.working_sets->points) {
+    const std::uint64_t all =
+        std::accumulate(point.bytes.begin(), point.bytes.end(), std::uint64_t{0});
+    sums.holds(all <= report.working_sets->whole.peak_bytes,
+               fmt::format("working set at {}: larger than its peak", point.ts));
+    if (point.ts != report.working_sets->whole.peak_at_ns) continue;
+    sums.equal("working set at its peak", all, report.working_sets->whole.peak_bytes);
+  }
+}
+
 }  // namespace
 
 std::string why_missing(const Report& report, const std::string& key) {
@@ -183,6 +195,7 @@ std::vector<std::string> check(const Report& report) {
   Sums sums;
   check_time(report, sums);
   check_faults(report, sums);
+  check_working_sets(report, sums);
   check_shortage(report, sums);
   check_memory(report, sums);
   check_calls(report, sums);

@@ -22,9 +22,11 @@ struct Page {
 std::string first_screen(const Page& page);
 std::string stages_section(const Page& page);
 std::string memory_section(const Page& page);
+std::string working_sets_section(const Page& page);
 std::string calls_section(const Page& page);
 std::string faults_section(const Page& page);
 std::string kernel_section(const Page& page);
+std::string counters_section(const Page& page);
 std::string threads_section(const Page& page);
 std::string trust_section(const Page& page);
 

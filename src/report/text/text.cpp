@@ -68,9 +68,11 @@ std::string render(const model::Report& report, const TextOptions& options) {
   std::string out = first_screen(page);
   out += stages_section(page);
   out += memory_section(page);
+  out += working_sets_section(page);
   out += calls_section(page);
   out += faults_section(page);
   out += kernel_section(page);
+  out += counters_section(page);
   out += threads_section(page);
   out += trust_section(page);
   return out;
