@@ -52,6 +52,7 @@ Behaviour behaviour_of(Release release) {
   behaviour.fixed_unmaps_first = !since(12);
   behaviour.new_area_tries_next_first = !since(12);
   behaviour.fault_around_spares_last_block = since(12);
+  behaviour.split_gives_zeros_back = since(12);
   behaviour.guard_pages = since(13);
   behaviour.huge_zero_becomes_huge = since(13);
   behaviour.collapses_read_only_blocks = since(18);

@@ -588,6 +588,21 @@ TEST_F(ProcessTest, BlocksOfAFileAreMappedWholeSince618) {
   }
 }
 
+// remap_page of mm/huge_memory.c has no eye for zeros before 6.12.
+TEST_F(ProcessTest, TakingABlockApartLeavesAllOfItIn61) {
+  Settings mine = settings();
+  mine.behaviour = kernel::Behaviour::linux_6_1();
+  process_ = std::make_unique<Process>(mine, frames_, committed_);
+  const std::uint64_t at = map_at(0x600000000, 2 * kMiB);
+  advise_huge(at, 2 * kMiB);
+  touch(at);
+  expect(process_->madvise(at + 3 * kPageSize, kPageSize, MADV_COLD));
+  EXPECT_EQ(anonymous(), 512U);
+  EXPECT_EQ(process_->page_table().view(at + kPageSize).shift, kPageShift);
+  EXPECT_TRUE(process_->page_table().view(at + kPageSize).exclusive);
+  EXPECT_EQ(touch(at + 9 * kPageSize).kind, Kind::NoFault);
+}
+
 TEST_F(ProcessTest, TakingABlockApartLeavesWhatWasWritten) {
   const std::uint64_t at = map_at(0x600000000, 2 * kMiB);
   advise_huge(at, 2 * kMiB);

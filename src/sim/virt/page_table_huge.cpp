@@ -101,8 +101,8 @@ void PageTable::note_written(std::uint64_t address, Entry leaf) {
 }
 
 // The block that `pte` maps a part of becomes single pages; those that were never written to become
-// the zero page (mm/migrate.c try_to_map_unused_to_zeropage). False, and nothing done, where
-// another process maps it too.
+// the zero page, where the kernel looks for them (mm/migrate.c try_to_map_unused_to_zeropage).
+// False, and nothing done, where another process maps it too.
 bool PageTable::take_apart(const Vma& vma, std::uint64_t address, Entry pte) {
   const Pfn mapped = frame_of(pte);
   const unsigned order = frame_table_[mapped].order;
@@ -125,7 +125,7 @@ bool PageTable::take_apart(const Vma& vma, std::uint64_t address, Entry pte) {
     Entry* part = find_pte(at);
     // Moved away by mremap meanwhile: the kernel would find it, the model leaves it as it is.
     if (part == nullptr || !is_present(*part) || frame_of(*part) != pfn) continue;
-    if (written || (vma.flags & kVmLocked) != 0) continue;
+    if (written || (vma.flags & kVmLocked) != 0 || !behaviour_.split_gives_zeros_back) continue;
     drop(*part);
     *part = make_entry(phys::kZeroPage, page_bits(vma) | kSpecial);
     ++zeroed;
