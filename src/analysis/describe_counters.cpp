@@ -91,9 +91,8 @@ class PhaseCounts {
       : readings_(readings),
         events_(events),
         attached_(passes.trace.meta_or("target.attached") == "1"),
-        begin_(passes.subject.process && !attached_
-                   ? meta_number(passes.trace, "target.exec_ts").value_or(0)
-                   : 0) {}
+        begin_(attached_ ? 0 : meta_number(passes.trace, "target.exec_ts").value_or(0)),
+        end_(meta_number(passes.trace, "target.exit_ts").value_or(readings.back().ts)) {}
 
   CounterPhase whole() const {
     CounterPhase all{.name = "all", .start_ns = begin_, .end_ns = readings_.back().ts};
@@ -118,8 +117,8 @@ class PhaseCounts {
       if (too_late(phase, from->ts - phase.start_ts)) return std::nullopt;
     }
     const Nanoseconds late = std::max<Nanoseconds>(to->ts - phase.end_ts, 0);
-    const bool last = to == &readings_.back();
-    if (!last && too_late(phase, late)) return std::nullopt;
+    // Behind the target's end there is nothing more to count.
+    if (phase.end_ts < end_ && too_late(phase, late)) return std::nullopt;
     CounterPhase counted{
         .name = phase.name, .start_ns = phase.start_ts, .end_ns = phase.end_ts, .late_ns = late};
     for (const std::string& event : events_) {
@@ -139,6 +138,7 @@ class PhaseCounts {
   const std::vector<std::string>& events_;
   bool attached_;
   Nanoseconds begin_;
+  Nanoseconds end_;
 };
 
 // The same faults by the kernel's counter and by the recorded events. Those that exec takes after

@@ -24,8 +24,10 @@ std::string range_of(std::uint64_t least, std::uint64_t most) {
   return fmt::format("{} to {}", grouped(least), grouped(most));
 }
 
-// "0.4", "27"
+// "0.4", "27"; zero is zero.
 std::string times(double value) {
+  if (value == 0) return "0";
+  if (value < 0.05) return "<0.1";
   return fmt::format("{:.{}f}", value, value < 10 ? 1 : 0);
 }
 
@@ -162,6 +164,16 @@ std::string counters_words(const Page& page) {
         fmt::format("Phases are read when the recorder hears of their end, at most {} late.",
                     human_duration(latest)),
         2);
+  }
+  std::string left_out;
+  for (const Phase& phase : page.report.time.phases) {
+    const bool counted = std::ranges::any_of(
+        counters.phases, [&](const CounterPhase& of) { return of.start_ns == phase.start_ns; });
+    if (counted || !phase.end_ns || *phase.end_ns <= phase.start_ns) continue;
+    left_out += (left_out.empty() ? "" : ", ") + printable(phase.name);
+  }
+  if (!left_out.empty()) {
+    out += page.wrapped("Left out, for a border was read too late: " + left_out + ".", 2);
   }
   double least = 1;
   for (const CounterValue& value : counters.whole.values) {
