@@ -45,7 +45,7 @@ function header(recordings: Recording[], state: State): HTMLElement {
           h("div", {}, h("dt", {}, "in memory at the end"), h("dd", { "data-time": "resident_end_bytes" }, figure(memory.resident_end_bytes, bytes))),
           h("div", {}, h("dt", {}, "exit"), h("dd", {}, figure(target.exit_status, String)))),
         h("p", { class: "host" }, BACKENDS[backend] ?? backend, " · ", quoted(host.kernel ?? "host not known", 80), host.cpu ? " · " : "", host.cpu ? quoted(host.cpu, 80) : "",
-          target.processes > 1 ? ` · ${count(target.processes)} processes` : "", ` · ${count(target.threads)} threads`, memory.note ? " · " : "", memory.note ? quoted(memory.note) : "",
+          target.processes > 1 ? ` · ${count(target.processes)} processes` : "", ` · ${count(target.threads)} thread${target.threads === 1 ? "" : "s"}`, memory.note ? " · " : "", memory.note ? quoted(memory.note) : "",
           recording.shift ? ` · its times are moved by ${duration(recording.shift)}, so that both starts stand above each other` : ""));
     }));
 }

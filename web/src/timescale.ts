@@ -46,7 +46,9 @@ export class TimeScale {
       context.moveTo(x, top);
       context.lineTo(x, bottom);
       context.stroke();
-      context.fillText(tickText(mark, step), x, words);
+      const text = tickText(mark, step);
+      const half = context.measureText(text).width / 2;
+      context.fillText(text, Math.min(x, this.wide - half), words);
     }
   }
 }
