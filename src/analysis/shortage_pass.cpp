@@ -11,6 +11,12 @@ namespace {
 using event::MmEventKind;
 using report::model::ShortageCost;
 
+// From the account of a fault to user mode some microseconds pass.
+constexpr Nanoseconds kWayBack = 1'000'000;
+
+// Of one fault or call; more are in damaged recordings only, which are not to take for ever.
+constexpr std::size_t kMostOfOne = 4096;
+
 bool is_shortage(MmEventKind kind) {
   return kind == MmEventKind::DirectReclaim || kind == MmEventKind::MemcgReclaim ||
          kind == MmEventKind::Compaction;
@@ -48,42 +54,51 @@ void ShortagePass::add(const Wait& wait, Cost& cost) {
   if (wait.kind == MmEventKind::Compaction) cost.compaction_ns += wait.dur;
 }
 
-void ShortagePass::place(event::Tid tid, Nanoseconds from, Nanoseconds dur, Cost& cost) {
+void ShortagePass::place(event::Tid tid, Nanoseconds from, Nanoseconds dur,
+                         jvm::Subsystem subsystem) {
   const auto found = waits_.find(tid);
   if (found == waits_.end()) return;
   std::vector<Wait>& waits = found->second;
-  // Compared by what has passed since, which cannot overflow as an end could.
+  std::size_t looked_at = 0;
   for (auto wait = std::ranges::lower_bound(waits, from, {}, &Wait::ts);
-       wait != waits.end() && wait->ts - from <= dur; ++wait) {
+       wait != waits.end() && looked_at < kMostOfOne; ++wait, ++looked_at) {
+    // Compared by what has passed since, which cannot overflow as an end could.
+    const Nanoseconds since = wait->ts - from;
+    if (since > dur && since - dur > kWayBack) break;
     if (wait->placed) continue;
-    wait->placed = true;
-    add(*wait, cost);
+    if (since <= dur) {
+      wait->placed = true;
+      add(*wait, cost_of(subsystem));
+    } else if (wait->kind == MmEventKind::MemcgReclaim &&
+               (!wait->before || since - dur < wait->gap)) {
+      wait->before = subsystem;
+      wait->gap = since - dur;
+    }
   }
 }
 
 void ShortagePass::on_fault(const event::Fault& fault, const FaultPlace& at) {
   const bool major = fault.kind == event::FaultKind::Major;
   if (!major && waits_.empty()) return;
-  Cost& cost = costs_[static_cast<std::size_t>(subsystem_of(at.owner))];
+  const jvm::Subsystem subsystem = subsystem_of(at.owner);
   const Nanoseconds dur = std::max<Nanoseconds>(fault.dur, 0);
   if (major) {
-    ++cost.major_faults;
-    cost.major_fault_ns += dur;
+    ++cost_of(subsystem).major_faults;
+    cost_of(subsystem).major_fault_ns += dur;
   }
-  place(fault.tid, fault.ts, dur, cost);
+  place(fault.tid, fault.ts, dur, subsystem);
 }
 
 std::vector<ShortageCost> ShortagePass::finish() {
   for (std::size_t i = 0; i < trace_.syscalls.size() && !waits_.empty(); ++i) {
     const event::Syscall& call = trace_.syscalls[i];
     if (!MemoryCalls::is_memory(call) || call.dur <= 0) continue;
-    const jvm::Subsystem subsystem = subsystem_of(owners_.owner_of_syscall(i));
-    place(call.tid, call.ts, call.dur, costs_[static_cast<std::size_t>(subsystem)]);
+    place(call.tid, call.ts, call.dur, subsystem_of(owners_.owner_of_syscall(i)));
   }
   Cost elsewhere;
   for (const auto& [tid, waits] : waits_) {
     for (const Wait& wait : waits) {
-      if (!wait.placed) add(wait, elsewhere);
+      if (!wait.placed) add(wait, wait.before ? cost_of(*wait.before) : elsewhere);
     }
   }
   std::vector<Cost> found;

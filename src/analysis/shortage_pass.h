@@ -1,9 +1,14 @@
 // ShortagePass puts what shortage of memory cost to the subsystem whose fault, or whose memory
 // call, had to wait: direct and memory-cgroup reclaim, compaction, and faults that read from
 // storage.
+//
+// A thread that passed memory.high reclaims on its way back to user mode, when the fault or the
+// call is over (mm/memcontrol.c mem_cgroup_handle_over_high): that is put to the last one before
+// it.
 #pragma once
 
 #include <array>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -33,12 +38,17 @@ class ShortagePass : public FaultObserver {
     Nanoseconds dur = 0;
     event::MmEventKind kind{};
     bool placed = false;
+    // Of what ended last before it, where that was on the way back to user mode.
+    std::optional<jvm::Subsystem> before;
+    Nanoseconds gap = 0;
   };
   using Cost = report::model::ShortageCost;
 
   jvm::Subsystem subsystem_of(attribution::OwnerId owner) const;
-  // Waits of a thread that began within this time, and that nothing has claimed yet.
-  void place(event::Tid tid, Nanoseconds from, Nanoseconds dur, Cost& cost);
+  // Waits of a thread that began within this time, or right behind it, and that nothing has claimed
+  // yet.
+  void place(event::Tid tid, Nanoseconds from, Nanoseconds dur, jvm::Subsystem subsystem);
+  Cost& cost_of(jvm::Subsystem subsystem) { return costs_[static_cast<std::size_t>(subsystem)]; }
   static void add(const Wait& wait, Cost& cost);
 
   const event::Trace& trace_;

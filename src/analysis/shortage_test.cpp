@@ -156,6 +156,8 @@ TEST_F(ShortageTest, WaitsAreOfTheSubsystemWhoseFaultOrCallWaited) {
   wait(1'500, 70, event::MmEventKind::DirectReclaim, kPid);       // in the call
   wait(10'003, 1, event::MmEventKind::MemcgReclaim, kPid);        // in a fault
   wait(10'003, 500, event::MmEventKind::MemcgReclaim, kPid + 1);  // of another thread
+  wait(14'200, 3, event::MmEventKind::MemcgReclaim, kPid);        // on the way back from a fault
+  wait(14'300, 2, event::MmEventKind::DirectReclaim, kPid);       // which does not happen there
   wait(700'000, 9, event::MmEventKind::Compaction, kPid);         // in nothing that was recorded
   event::Fault major;
   major.ts = 20'000;
@@ -172,12 +174,13 @@ TEST_F(ShortageTest, WaitsAreOfTheSubsystemWhoseFaultOrCallWaited) {
   ASSERT_EQ(costs.size(), 2U);
   EXPECT_FALSE(costs[0].subsystem.empty());
   EXPECT_EQ(costs[0].direct_reclaim_ns, 70);
-  EXPECT_EQ(costs[0].memcg_reclaim_ns, 1);
+  EXPECT_EQ(costs[0].memcg_reclaim_ns, 1 + 3);
   EXPECT_EQ(costs[0].compaction_ns, 0);
   EXPECT_EQ(costs[0].major_faults, 1U);
   EXPECT_EQ(costs[0].major_fault_ns, 40);
   EXPECT_EQ(costs[1].subsystem, "");
   EXPECT_EQ(costs[1].memcg_reclaim_ns, 500);
+  EXPECT_EQ(costs[1].direct_reclaim_ns, 2);
   EXPECT_EQ(costs[1].compaction_ns, 9);
 }
 
