@@ -17,20 +17,13 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "capture/launch.h"
+#include "capture/tracee.h"
 
 namespace ft::capture {
 
 namespace {
 
 constexpr int kStopEvents = PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;
-
-int ptrace_event_of(int wait_status) {
-  return wait_status >> 16;
-}
-
-bool stops_the_job(int signal) {
-  return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
-}
 
 int thread_count(pid_t pid) {
   const Result<std::string> status = read_file("/proc/" + std::to_string(pid) + "/status");
@@ -92,15 +85,11 @@ TargetWatch::TargetWatch(TargetWatch&& other) noexcept
 TargetWatch::~TargetWatch() {
   if (pid_ <= 0) return;
   signals_->forget_target();
-  if (!end_ && seized_) let_run();
+  if (!end_ && seized_) let_go(pid_);
 }
 
 int TargetWatch::seize() const {
   return ::ptrace(PTRACE_SEIZE, pid_, nullptr, kStopEvents) == 0 ? 0 : errno;
-}
-
-void TargetWatch::resume(int signal) const {
-  ::ptrace(PTRACE_CONT, pid_, nullptr, signal);
 }
 
 Result<void> TargetWatch::step() {
@@ -139,29 +128,21 @@ void TargetWatch::handle(int wait_status, const rusage& usage) {
 }
 
 void TargetWatch::handle_stop(int wait_status) {
-  const int signal = WSTOPSIG(wait_status);
   switch (ptrace_event_of(wait_status)) {
     case PTRACE_EVENT_EXEC:
       handle_exec();
-      resume(0);
-      return;
+      break;
     case PTRACE_EVENT_EXIT:
       handle_exit();
-      resume(0);
-      return;
+      break;
     case PTRACE_EVENT_STOP:
-      // Either the whole process was stopped (Ctrl-Z) and has to stay so until SIGCONT, which
-      // PTRACE_LISTEN does; or this is the trap after SIGCONT or after PTRACE_INTERRUPT.
-      if (stops_the_job(signal)) {
-        ::ptrace(PTRACE_LISTEN, pid_, nullptr, nullptr);
-        return;
-      }
-      if (std::exchange(exec_is_due_, false)) handle_exec();
-      resume(0);
-      return;
+      if (!stands_still(wait_status) && std::exchange(exec_is_due_, false)) handle_exec();
+      [[fallthrough]];
     default:
-      resume(signal);  // about to be delivered: let it
+      pass_on(pid_, wait_status);
+      return;
   }
+  resume(pid_, 0);
 }
 
 void TargetWatch::handle_exec() {
@@ -191,20 +172,6 @@ void TargetWatch::try_to_seize_again() {
   end_was_seen_ = false;
   exec_is_due_ = true;
   ::ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr);
-}
-
-// Detaching needs a stopped tracee. What stops it first may be something else than our interrupt; a
-// signal that was about to be delivered still is.
-void TargetWatch::let_run() {
-  if (::ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr) != 0) return;
-  int wait_status = 0;
-  pid_t got = 0;
-  do {
-    got = ::waitpid(pid_, &wait_status, __WALL);
-  } while (got < 0 && errno == EINTR);
-  if (got != pid_ || !WIFSTOPPED(wait_status)) return;
-  const bool delivers = ptrace_event_of(wait_status) == 0;
-  ::ptrace(PTRACE_DETACH, pid_, nullptr, delivers ? WSTOPSIG(wait_status) : 0);
 }
 
 }  // namespace ft::capture

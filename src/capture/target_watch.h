@@ -78,8 +78,6 @@ class TargetWatch {
   void handle_exec();
   void handle_exit();
   void try_to_seize_again();
-  void resume(int signal) const;
-  void let_run();
 
   pid_t pid_ = -1;
   RecorderSignals* signals_ = nullptr;

@@ -132,9 +132,9 @@ enum class MmEventKind : std::uint8_t {
   OomVictim = 3,
   MmapLockWait = 4,  // dur from asking for mmap_lock to having it; value = 1 write, 0 read
   SwapIn = 5,        // value = faulting address
-  SwapOut = 6,       // value = pages
+  SwapOut = 6,       // anonymous memory; value = address, detail = pages, tid = whose process
   MemcgReclaim = 7,  // dur; value = pages reclaimed, detail = order
-  ThpCollapse = 8,   // khugepaged: value = status, detail = 1 if collapsed
+  ThpCollapse = 8,   // value = status, detail = 1 if collapsed, tid = whose process
   Migration = 9,     // value = pages moved, detail = pages that failed
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
@@ -152,6 +153,21 @@ TEST(RecordEvents, EveryCallStraceSeesInTheSameJvmIsSeen) {
       EXPECT_EQ(ours[name], count) << name << ", JDK " << jdk.name;
     EXPECT_EQ(recorded.lost(), 0U);
   }
+}
+
+TEST(RecordEvents, HugePagesMadeOfSmallOnesAreCounted) {
+  FT_NEEDS_BPF();
+  const std::string path = scratch("collapse.ft");
+  const Finished ran = run({firsttouch(), "record", "-o", path, "--", target("collapse"), "5"});
+  ASSERT_EQ(ran.exit_status(), 0) << ran.err;
+  const auto done = parse_integer<std::uint64_t>(trim(ran.out));
+  ASSERT_TRUE(done) << ran.out;
+  if (*done == 0) GTEST_SKIP() << "this kernel makes no huge pages on request";
+  const Finished report = run({firsttouch(), "report", "--format", "json", path});
+  const auto json = nlohmann::json::parse(report.out);
+  EXPECT_EQ(json["waits"]["thp_collapses"], *done);
+  EXPECT_EQ(json["waits"]["swap_out_pages"], 0);
+  EXPECT_EQ(json["waits"]["swapped"].size(), 0U);
 }
 
 TEST(RecordEvents, PhasesAreThoseOfTheJvmThatAScriptStarts) {

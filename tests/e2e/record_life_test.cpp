@@ -1,6 +1,9 @@
 // Does `record` behave as the target's user and the operator expect, whatever happens to either?
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <poll.h>
+#include <sys/fanotify.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +13,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/fd.h"
 #include "run.h"
 
 namespace ft::e2e {
@@ -198,6 +202,75 @@ TEST(RecordLife, AProgramThatAScriptStartsHasItsImageAndStackInTheRecording) {
     EXPECT_THAT(report.out, HasSubstr("touch_pages"));
     EXPECT_THAT(report.out, HasSubstr("Main stack")) << backend;
   }
+}
+
+// Holds whoever is about to execute one of the files, until let go.
+class HeldExecs {
+ public:
+  explicit HeldExecs(const std::vector<std::string>& files)
+      : group_(::fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY | O_CLOEXEC)) {
+    works_ = group_.valid();
+    for (const std::string& file : files) {
+      works_ = works_ && ::fanotify_mark(group_.get(), FAN_MARK_ADD, FAN_OPEN_EXEC_PERM, AT_FDCWD,
+                                         file.c_str()) == 0;
+    }
+  }
+  bool works() const { return works_; }
+
+  // Waits for the next one; false after ten seconds.
+  bool wait() {
+    pollfd ready{group_.get(), POLLIN, 0};
+    if (::poll(&ready, 1, 10'000) != 1) return false;
+    fanotify_event_metadata event{};
+    if (::read(group_.get(), &event, sizeof(event)) != sizeof(event)) return false;
+    held_ = Fd(event.fd);
+    return true;
+  }
+  void let_go() {
+    const fanotify_response answer{.fd = held_.get(), .response = FAN_ALLOW};
+    EXPECT_EQ(::write(group_.get(), &answer, sizeof(answer)), static_cast<ssize_t>(sizeof(answer)));
+    held_ = Fd();
+  }
+
+ private:
+  Fd group_;
+  Fd held_;
+  bool works_ = false;
+};
+
+// A script that ends in exec, run by one that does too: by the time the recorder looks at the first
+// program the process may be inside the next execve, and still show the old one.
+TEST(RecordLife, WhatIsReadInsideAnotherExecIsNoSnapshotOfIt) {
+  FT_NEEDS_BPF();
+  const std::string first = scratch("first");
+  const std::string second = scratch("second");
+  std::filesystem::copy_file("/usr/bin/env", first);
+  std::filesystem::copy_file(target("touch_pages"), second);
+  HeldExecs execs({first, second});
+  if (!execs.works()) GTEST_SKIP() << "this kernel lets nobody hold an exec";
+  const std::string path = scratch("inside_exec.ft");
+  Running recorder({firsttouch(), "record", "-o", path, "--", "sh", "-c",
+                    fmt::format("{} {} 1 & wait", first, second)});
+  ASSERT_TRUE(execs.wait());
+  recorder.send(SIGSTOP);  // late, as on a busy machine
+  execs.let_go();
+  ASSERT_TRUE(execs.wait());
+  recorder.send(SIGCONT);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  execs.let_go();
+  EXPECT_EQ(recorder.wait(), 0) << recorder.output();
+
+  const Recorded recorded = load(path);
+  const auto maps = std::ranges::find_if(recorded.trace.snapshots, [&](const auto& snapshot) {
+    return snapshot.pid != recorded.target() && snapshot.pid != 0 && snapshot.source == "maps";
+  });
+  if (maps != recorded.trace.snapshots.end()) {
+    EXPECT_THAT(maps->text, HasSubstr("/second"));
+  }
+  const auto left_out =
+      std::ranges::find(recorded.trace.losses, "snapshots at exec", &event::Loss::kind);
+  ASSERT_NE(left_out, recorded.trace.losses.end());
+  EXPECT_EQ(left_out->count, 1U);
 }
 
 // As in a container: the program lies where only its own mount namespace has it, and is gone from

@@ -103,7 +103,10 @@ struct percpu_counter {
   s64 count;
 };
 
+struct task_struct;
+
 struct mm_struct {
+  struct task_struct* owner; /* with CONFIG_MEMCG */
   unsigned long arg_start;
   unsigned long arg_end;
   struct atomic64 pgtables_bytes;
@@ -142,6 +145,52 @@ struct linux_binprm {
 
 struct page {
   unsigned long flags;
+};
+
+struct folio {
+  void* mapping;
+  unsigned long index;
+};
+/* Before Linux 6.6; later the order is the lowest byte of the second page's flags. */
+struct folio___before_6_6 {
+  u8 _folio_order;
+};
+
+struct rb_node {
+  struct rb_node* rb_right;
+  struct rb_node* rb_left;
+};
+
+struct rb_root {
+  struct rb_node* rb_node;
+};
+
+struct rb_root_cached {
+  struct rb_root rb_root;
+};
+
+struct vm_area_struct {
+  unsigned long vm_start;
+  unsigned long vm_end;
+  unsigned long vm_pgoff;
+  struct mm_struct* vm_mm;
+};
+
+struct anon_vma {
+  struct rb_root_cached rb_root;
+};
+
+struct anon_vma_chain {
+  struct vm_area_struct* vma;
+  struct rb_node rb;
+};
+
+/* include/linux/page-flags.h and mm/khugepaged.c: the values are relocated. */
+enum pageflags {
+  PG_head = 1,
+};
+enum scan_result {
+  SCAN_SUCCEED = 1,
 };
 
 /* Later kernels' event has more fields, and the tracepoint another argument. */

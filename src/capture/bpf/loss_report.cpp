@@ -64,6 +64,8 @@ void report_losses(const Probes& probes, const MessageDecoder& decoder, event::E
          "times mmap_lock was had within 1 µs: counted, not listed");
   report("flush not needed", losses.flushes_not_needed, LossSeverity::Info,
          "switches to a thread of the target that kept its TLB entries: counted, not listed");
+  report("swapped of nobody", losses.swapped_of_nobody, LossSeverity::Info,
+         "anonymous pages written to swap, of the whole host, that were in no area any more");
   if (probes.fault_end() == FaultEnd::MemcgCount) {
     report("faults on the kernel's account", losses.gup_faults, LossSeverity::Info,
            "pages the kernel faulted in itself (MAP_POPULATE, mlock, direct I/O): counted by "

@@ -333,7 +333,7 @@ void MessageDecoder::decode_exec(std::span<const std::byte> bytes) {
   process.command =
       split_argv({reinterpret_cast<const char*>(message) + sizeof(ft_exec), message->argv_bytes});
   sink_.on_process(process);
-  if (hooks_.on_exec) hooks_.on_exec(pid);
+  if (hooks_.on_exec) hooks_.on_exec(pid, ts);
 
   // The other threads are gone; the one that called execve has the leader's tid now.
   for (auto& [other_tid, thread] : threads_) {

@@ -36,7 +36,7 @@ struct ProcessMarks {
 class MessageDecoder {
  public:
   struct Hooks {
-    std::function<void(event::Pid)> on_exec;
+    std::function<void(event::Pid, Nanoseconds exec)> on_exec;
     std::function<void(event::Pid, const std::string& path)> on_libjvm;
     std::function<void(event::Pid)> on_vm_initialised;
     std::function<void(event::StackCopy)> on_stack_copy;

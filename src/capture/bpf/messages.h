@@ -86,13 +86,15 @@ struct ft_slot {
   u8 state;          /* enum ft_slot_state */
   u8 waits_for_exec; /* held before exec: nothing of it is recorded yet */
   u8 in_syscall;
-  u8 unused[5];
+  u8 execs_now; /* the leader's: a thread of the process is inside execve */
+  u8 unused[4];
   u64 lock_ts;
   u64 stall_ts;
   u32 stall_detail;
   u32 unused2;
   struct ft_fault fault;
-  u64 unused3[5]; /* one slot = two cache lines */
+  u64 exec_ts;    /* the leader's: its last exec, 0: none seen */
+  u64 unused3[4]; /* one slot = two cache lines */
 };
 
 struct ft_header {
@@ -223,6 +225,7 @@ struct ft_losses {
   u64 gup_faults;       /* faults the kernel took on the thread's behalf: no start, no address */
   u64 short_lock_waits; /* mmap_lock taken within the threshold: counted, not listed */
   u64 kernel_stacks_truncated;
+  u64 swapped_of_nobody;  /* anonymous folios written to swap that are in no area any more */
   u64 flushes_not_needed; /* task switch that kept its TLB entries */
 };
 

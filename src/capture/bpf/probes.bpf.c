@@ -277,6 +277,17 @@ int BPF_PROG(page_alloc, struct page* page, unsigned int order, u32 gfp, int mig
 
 // ---- system calls ----
 
+static __always_inline int is_exec(long number) {
+  return number == 59 || number == 322;
+}
+
+// For whoever looks at the process meanwhile: what it sees may be the old program or the new one.
+static __always_inline void set_execs_now(u32 pid, u8 value) {
+  struct ft_slot* leader = slot_of(pid);
+
+  if (leader) leader->execs_now = value;
+}
+
 SEC("tp_btf/sys_enter")
 int BPF_PROG(sys_enter, struct pt_regs* regs, long number) {
   struct ft_slot* slot;
@@ -286,7 +297,8 @@ int BPF_PROG(sys_enter, struct pt_regs* regs, long number) {
   slot = current_slot();
   if (!slot) return 0;
   // Of a thread held before exec only the exec itself is of interest.
-  if (slot->waits_for_exec && number != 59 && number != 322) return 0;
+  if (slot->waits_for_exec && !is_exec(number)) return 0;
+  if (is_exec(number)) set_execs_now(slot->pid, 1);
   call =
       bpf_task_storage_get(&calls, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (!call) return 0;  // counted at the exit
@@ -397,6 +409,7 @@ int BPF_PROG(sys_exit, struct pt_regs* regs, long ret) {
   slot = recorded_slot();
   if (!slot) return 0;
   slot->in_syscall = 0;
+  if (is_exec(number) && ret < 0) set_execs_now(slot->pid, 0);
   task = bpf_get_current_task_btf();
   call = bpf_task_storage_get(&calls, task, 0, 0);
   if (!call || !call->ts || call->number != number) {
@@ -432,7 +445,7 @@ int BPF_PROG(sys_exit, struct pt_regs* regs, long ret) {
   message->caller = 0;
 
   size = 0;
-  if (number != 59 && number != 322) {  // after exec the old stack is gone
+  if (!is_exec(number)) {  // after exec the old stack is gone
     bytes = bpf_get_stack(ctx, scratch->payload, FT_MAX_FRAMES * 8, BPF_F_USER_STACK);
     if (bytes > 0) {
       message->frame_count = bytes / 8;
@@ -522,6 +535,8 @@ int BPF_PROG(process_fork, struct task_struct* parent, struct task_struct* child
   child_slot->state = FT_SLOT_IDLE;
   child_slot->waits_for_exec = 0;
   child_slot->in_syscall = 0;
+  child_slot->execs_now = 0;
+  child_slot->exec_ts = 0;
   child_slot->lock_ts = 0;
   child_slot->stall_ts = 0;
   child_slot->tid = child->pid;
@@ -564,11 +579,13 @@ int BPF_PROG(process_exec, struct task_struct* task, int old_tid, struct linux_b
     slot = leader;
   }
   slot->waits_for_exec = 0;
+  slot->exec_ts = bpf_ktime_get_ns();
+  slot->execs_now = 0;
 
   scratch = bpf_map_lookup_elem(&exec_scratches, &zero);
   if (!scratch) return 0;
   message = &scratch->exec;
-  set_header(&message->header, FT_EXEC, tid, bpf_ktime_get_ns());
+  set_header(&message->header, FT_EXEC, tid, slot->exec_ts);
   message->pid = task->tgid;
   message->old_tid = old_tid;
   message->faults_before = task->min_flt + task->maj_flt;
@@ -679,6 +696,7 @@ enum {  // event::MmEventKind
   COMPACTION = 2,
   OOM_VICTIM = 3,
   MMAP_LOCK_WAIT = 4,
+  SWAP_OUT = 6,
   MEMCG_RECLAIM = 7,
   THP_COLLAPSE = 8,
   MIGRATION = 9,
@@ -808,6 +826,93 @@ int BPF_PROG(oom_victim_chosen) {
     adjustment = BPF_CORE_READ(task, signal, oom_score_adj);
   }
   return send_mm_event(pid, OOM_VICTIM, bpf_ktime_get_ns(), 0, pages, adjustment);
+}
+
+// ---- what is done to a process's pages, by whichever thread ----
+
+// The process's leader, if it is followed.
+static __always_inline struct ft_slot* slot_of_mm(struct mm_struct* mm) {
+  struct task_struct* owner;
+
+  if (!mm || !bpf_core_field_exists(mm->owner)) return 0;
+  owner = BPF_CORE_READ(mm, owner);
+  return owner ? slot_of(BPF_CORE_READ(owner, tgid)) : 0;
+}
+
+// One of the areas that the page may be mapped in: the index of a page of anonymous memory falls
+// into areas of one size and place only, unless processes that forked have moved theirs.
+static __always_inline struct vm_area_struct* area_of_anonymous(struct anon_vma* anon,
+                                                                unsigned long index) {
+  struct rb_node* node = BPF_CORE_READ(anon, rb_root.rb_root.rb_node);
+
+  for (int depth = 0; depth < 40 && node; depth++) {
+    struct anon_vma_chain* link = (void*)node - bpf_core_field_offset(struct anon_vma_chain, rb);
+    struct vm_area_struct* area = BPF_CORE_READ(link, vma);
+    unsigned long first = BPF_CORE_READ(area, vm_pgoff);
+
+    if (index < first) {
+      node = BPF_CORE_READ(node, rb_left);
+    } else if (index - first >=
+               (BPF_CORE_READ(area, vm_end) - BPF_CORE_READ(area, vm_start)) / 4096) {
+      node = BPF_CORE_READ(node, rb_right);
+    } else {
+      return area;
+    }
+  }
+  return 0;
+}
+
+static __always_inline u32 pages_of_folio(struct folio* folio) {
+  struct folio___before_6_6* old = (void*)folio;
+  u64 flags = 0;
+
+  bpf_probe_read_kernel(&flags, sizeof(flags), folio);
+  if (!(flags >> bpf_core_enum_value(enum pageflags, PG_head) & 1)) return 1;
+  if (bpf_core_field_exists(old->_folio_order))
+    return 1U << (BPF_CORE_READ(old, _folio_order) & 31);
+  bpf_probe_read_kernel(&flags, sizeof(flags), (void*)folio + bpf_core_type_size(struct page));
+  return 1U << (flags & 31);
+}
+
+// A folio of anonymous memory has been handed to swap. It is mapped no more, but still knows the
+// areas it was in. Memory of files, tmpfs's among them, does not: whose it was nobody says.
+SEC("tp_btf/mm_vmscan_write_folio")
+int BPF_PROG(swapped_out, struct folio* folio) {
+  u64 mapping = (u64)BPF_CORE_READ(folio, mapping);
+  unsigned long index = BPF_CORE_READ(folio, index);
+  struct vm_area_struct* area;
+  struct ft_slot* slot;
+  u64 address;
+
+  if ((mapping & 3) != 1) return 0;
+  area = area_of_anonymous((void*)(mapping & ~3ULL), index);
+  if (!area) {
+    __sync_fetch_and_add(&losses.swapped_of_nobody, 1);
+    return 0;
+  }
+  slot = slot_of_mm(BPF_CORE_READ(area, vm_mm));
+  if (!slot || slot->waits_for_exec) return 0;
+  address = BPF_CORE_READ(area, vm_start) + (index - BPF_CORE_READ(area, vm_pgoff)) * 4096;
+  return send_mm_event(slot->tid, SWAP_OUT, bpf_ktime_get_ns(), 0, address, pages_of_folio(folio));
+}
+
+// The third argument is the status (enum scan_result), the first the address space.
+SEC("tp_btf/mm_collapse_huge_page")
+int BPF_PROG(collapsed, struct mm_struct* mm, int isolated, int status) {
+  struct ft_slot* slot = slot_of_mm(mm);
+
+  if (!slot || slot->waits_for_exec) return 0;
+  return send_mm_event(slot->tid, THP_COLLAPSE, bpf_ktime_get_ns(), 0, status,
+                       status == (int)bpf_core_enum_value(enum scan_result, SCAN_SUCCEED));
+}
+
+// In the thread that asked for it or ran into it: mbind, a fault of NUMA balancing, compaction.
+SEC("tp_btf/mm_migrate_pages")
+int BPF_PROG(pages_migrated, unsigned long succeeded, unsigned long failed) {
+  struct ft_slot* slot = recorded_slot();
+
+  if (!slot) return 0;
+  return send_mm_event(slot->tid, MIGRATION, bpf_ktime_get_ns(), 0, succeeded, failed);
 }
 
 SEC("tp_btf/mmap_lock_start_locking")

@@ -352,6 +352,12 @@ Result<Probes> Probes::load(const Options& options) {
 std::span<const std::string> Probes::missing() const {
   return state_->missing;
 }
+bool Probes::watches(std::string_view tracepoint) const {
+  return std::ranges::none_of(missing(), [&](std::string_view complaint) {
+    return complaint.starts_with(tracepoint) &&
+           complaint.substr(tracepoint.size()).starts_with(':');
+  });
+}
 FaultEnd Probes::fault_end() const {
   return state_->fault_end;
 }
@@ -369,6 +375,17 @@ void Probes::follow(std::int32_t tid, std::int32_t pid, From from) {
   slot->pid = static_cast<u32>(pid);
   slot->waits_for_exec = from == From::Exec ? 1 : 0;
   __atomic_store_n(&slot->tid, static_cast<u32>(tid), __ATOMIC_RELEASE);
+}
+
+Probes::Program Probes::program_since(std::int32_t pid, Nanoseconds exec) const {
+  const ft_slot* slot = state_->slot_of(pid);
+  // A process that is gone, or followed in no slot: nothing says that it changed.
+  if (__atomic_load_n(&slot->tid, __ATOMIC_ACQUIRE) != static_cast<u32>(pid)) return Program::Same;
+  // In this order: the probe says when an exec was before it says that it is over.
+  const bool changing = __atomic_load_n(&slot->execs_now, __ATOMIC_ACQUIRE) != 0;
+  const u64 last = __atomic_load_n(&slot->exec_ts, __ATOMIC_ACQUIRE);
+  if (last != 0 && last != static_cast<u64>(exec)) return Program::Another;
+  return changing ? Program::Changing : Program::Same;
 }
 
 Result<void> Probes::sample(std::int32_t tid, From from, Nanoseconds period) {

@@ -48,6 +48,8 @@ class Probes {
 
   // What this kernel does not have: "mm_compaction_end: no such tracepoint". The rest works.
   std::span<const std::string> missing() const;
+  // Whether what passes this tracepoint is told of.
+  bool watches(std::string_view tracepoint) const;
 
   FaultEnd fault_end() const;
   PageFrames page_frames() const;
@@ -55,6 +57,12 @@ class Probes {
   // REQUIRES: tid is not followed yet. `waits_for_exec`: nothing is recorded before its exec.
   enum class From { Now, Exec };
   void follow(std::int32_t tid, std::int32_t pid, From from);
+
+  // What a followed process runs, compared with the program that its exec at `exec` (on the clock
+  // CLOCK_MONOTONIC) began: what was read of it before this was asked is the program's if it is
+  // Same. Changing: it is inside execve, which may fail.
+  enum class Program { Same, Changing, Another };
+  Program program_since(std::int32_t pid, Nanoseconds exec) const;
 
   // Samples the thread and all it starts, each time one has run for `period`: from its next exec
   // on, or from now. REQUIRES: Options::samples.

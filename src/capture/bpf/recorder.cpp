@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -27,12 +28,14 @@
 #include "capture/bpf/probes.h"
 #include "capture/bpf/sampling.h"
 #include "capture/companions.h"
+#include "capture/exit_watch.h"
 #include "capture/file_systems.h"
 #include "capture/launch.h"
 #include "capture/signals.h"
 #include "capture/stop_request.h"
 #include "capture/target_meta.h"
 #include "capture/target_watch.h"
+#include "event/memory_trace.h"
 #include "host/host_files.h"
 #include "host/maps.h"
 #include "host/pfn_nodes.h"
@@ -82,9 +85,11 @@ class Recorder {
 
   Result<void> prepare();
   void snapshot(event::Pid pid, std::string_view moment, std::span<const std::string_view> sources);
+  void snapshot_of_child(event::Pid pid, Nanoseconds exec);
   std::size_t drain();
   void sample(event::Tid tid, Probes::From from);
   std::size_t marks_so_far(event::Pid target) const;
+  void tell_watched();
   void conclude(event::Pid target);
 
   const RecordOptions& options_;
@@ -93,11 +98,13 @@ class Recorder {
   std::optional<JvmMarker> marker_;
   std::optional<MessageDecoder> decoder_;
   std::optional<Companions> companions_;
+  std::optional<ExitWatch> other_jvms_;  // that the target starts
   std::optional<host::PfnNodes> nodes_;
   std::shared_ptr<FileSystems> file_systems_ = std::make_shared<FileSystems>();
   std::vector<event::StackCopy> stack_copies_;
   std::size_t stack_copy_bytes_ = 0;
   std::uint64_t stack_copies_dropped_ = 0;
+  std::uint64_t snapshots_left_out_ = 0;
   Nanoseconds start_ = 0;
   Nanoseconds held_ = 0;
   std::optional<Error> no_samples_;
@@ -124,14 +131,14 @@ Result<void> Recorder::prepare() {
   if (auto nodes = host::PfnNodes::read(host::HostFiles())) nodes_ = std::move(*nodes);
   start_ = monotonic_now();
   MessageDecoder::Hooks hooks;
-  hooks.on_exec = [this](event::Pid pid) {
+  hooks.on_exec = [this](event::Pid pid, Nanoseconds exec) {
     file_systems_->note(pid);
-    // Nobody holds a child at its exec: what it has mapped itself by now is in its calls too.
-    if (pid != held_process_) snapshot(pid, "exec", kExecSources);
+    if (pid != held_process_) snapshot_of_child(pid, exec);
   };
   hooks.on_libjvm = [this](event::Pid pid, const std::string& path) {
     // Inside a container the path holds only under the process's own root.
     marker_->mark_soon({pid, path, fmt::format("/proc/{}/root{}", pid, path)});
+    if (other_jvms_ && pid != held_process_) other_jvms_->add(pid);
   };
   hooks.on_vm_initialised = [this](event::Pid pid) {
     if (options_.full_snapshots) {
@@ -163,6 +170,28 @@ Result<void> Recorder::prepare() {
 void Recorder::snapshot(event::Pid pid, std::string_view moment,
                         std::span<const std::string_view> sources) {
   host::take_process_snapshot(pid, moment, now(), sources, sink_);
+}
+
+// Nobody holds a child at its exec. What it has mapped itself by now is in its calls too; but it
+// may be on its way into another program already, as scripts that end in exec are, and then what
+// was read belongs to neither for certain. The exec to come has a snapshot of its own.
+void Recorder::snapshot_of_child(event::Pid pid, Nanoseconds exec) {
+  constexpr int kAttempts = 10;  // an exec that fails is soon over
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    event::MemoryTrace seen;
+    host::take_process_snapshot(pid, "exec", now(), kExecSources, seen);
+    const Probes::Program program = probes_->program_since(pid, start_ + exec);
+    if (const auto read = seen.trace(); read && program == Probes::Program::Same) {
+      for (const event::Snapshot& file : read->snapshots) sink_.on_snapshot(file);
+      for (const event::Loss& loss : read->losses) sink_.on_loss(loss);
+    }
+    if (program != Probes::Program::Changing) return;
+    ::sched_yield();
+  }
+  sink_.on_loss({.kind = "snapshots at exec",
+                 .count = ++snapshots_left_out_,
+                 .severity = event::LossSeverity::Notice,
+                 .meaning = "a process went on into another program before it could be looked at"});
 }
 
 std::size_t Recorder::drain() {
@@ -208,6 +237,11 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
     held_ += now() - began;
   };
   auto watch = FT_TRY(TargetWatch::follow(child, signals, hooks));
+  other_jvms_.emplace([&](pid_t pid) {
+    const Nanoseconds began = now();
+    snapshot(pid, "end", host::kProcessSources);
+    held_ += now() - began;  // whoever started it waits for it, as a rule
+  });
   probes_->follow(target, target, Probes::From::Exec);
   sample(target, Probes::From::Exec);
   companions_->count(target, Counters::From::Exec);
@@ -222,8 +256,10 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
     drain();
     FT_TRY_VOID(watch.step());
     companions_->step(marks_so_far(target));
+    other_jvms_->step();
     if (sink_.failed()) break;
   }
+  other_jvms_.reset();
 
   conclude(target);
   if (!watch.end()) {
@@ -369,6 +405,16 @@ std::size_t Recorder::marks_so_far(event::Pid target) const {
   const auto jvm = decoder_->only_jvm();
   if (jvm && *jvm != target) count(*jvm);
   return seen;
+// A count of zero says something only where somebody looked.
+void Recorder::tell_watched() {
+  std::string watched;
+  for (const std::string_view tracepoint :
+       {"mm_vmscan_write_folio", "mm_collapse_huge_page", "mm_migrate_pages"}) {
+    if (!probes_->watches(tracepoint)) continue;
+    if (!watched.empty()) watched += ' ';
+    watched += tracepoint;
+  }
+  sink_.on_meta("watched", watched);
 }
 
 void Recorder::conclude(event::Pid target) {
@@ -400,6 +446,7 @@ void Recorder::conclude(event::Pid target) {
   }
   sink_.on_meta("fault_end", probes_->fault_end() == FaultEnd::MemcgCount ? "memcg" : "perf");
   sink_.on_meta("latency.source", "kernel");
+  tell_watched();
   report_losses(*probes_, *decoder_, sink_);
   if (options_.dwarf_stacks) {
     sink_.on_loss(
