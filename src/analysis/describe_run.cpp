@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <map>
 
 #include "analysis/describe.h"
 #include "analysis/shortage.h"
@@ -184,6 +185,27 @@ void describe_time(const Passes& passes, Report& report) {
   describe_phases(passes, report);
 }
 
+void describe_swap(const Passes& passes, report::model::Waits& waits) {
+  if (!watched(passes.trace, "mm_vmscan_write_folio")) return;
+  const SwapTraffic::Share total = passes.swap.total();
+  waits.swap_out_pages = total.out_pages;
+  waits.swap_ins = total.in_faults;
+  std::map<jvm::Subsystem, SwapTraffic::Share> by_subsystem;
+  for (std::size_t i = 0; i < passes.swap.by_owner().size(); ++i) {
+    const SwapTraffic::Share& share = passes.swap.by_owner()[i];
+    SwapTraffic::Share& sum =
+        by_subsystem[passes.owner(static_cast<attribution::OwnerId>(i)).subsystem];
+    sum.out_pages += share.out_pages;
+    sum.in_faults += share.in_faults;
+  }
+  for (const auto& [subsystem, share] : by_subsystem) {
+    if (share.out_pages + share.in_faults == 0) continue;
+    waits.swapped.push_back({.subsystem = std::string(jvm::name_of(subsystem)),
+                             .out_pages = share.out_pages,
+                             .in_faults = share.in_faults});
+  }
+}
+
 void describe_kernel_events(const Passes& passes, Report& report) {
   const bool bpf = passes.is_bpf();
   const std::string why = report.backend == "import"
@@ -200,9 +222,10 @@ void describe_kernel_events(const Passes& passes, Report& report) {
   else
     report.missing.push_back({"tlb_flushes", why});
   if (bpf || !passes.trace.mm_events.empty()) {
-    report.waits = count_waits(passes.trace.mm_events);
+    report.waits = count_waits(passes.trace);
     report.waits->oom_victims = oom_victims(passes.trace);
     report.waits->shortage = passes.shortage;
+    describe_swap(passes, *report.waits);
   } else {
     report.missing.push_back({"waits", why});
   }

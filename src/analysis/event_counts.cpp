@@ -1,6 +1,9 @@
 #include "analysis/event_counts.h"
 
 #include <algorithm>
+#include <string>
+
+#include "base/text.h"
 
 namespace ft::analysis {
 
@@ -83,14 +86,22 @@ void FlushCounts::take(std::span<const event::TlbFlush> flushes) {
   }
 }
 
-report::model::Waits count_waits(std::span<const event::MmEvent> events) {
+bool watched(const event::Trace& trace, std::string_view tracepoint) {
+  const std::string list = trace.meta_or("watched");
+  const auto names = split(list, ' ');
+  return std::ranges::find(names, tracepoint) != names.end();
+}
+
+report::model::Waits count_waits(const event::Trace& trace) {
   report::model::Waits waits;
+  if (watched(trace, "mm_collapse_huge_page")) waits.thp_collapses = 0;
+  if (watched(trace, "mm_migrate_pages")) waits.migrated_pages = 0;
   const auto wait = [](report::model::Wait& to, const event::MmEvent& event) {
     ++to.count;
     to.total_ns += std::max<Nanoseconds>(event.dur, 0);
     to.max_ns = std::max(to.max_ns, event.dur);
   };
-  for (const event::MmEvent& event : events) {
+  for (const event::MmEvent& event : trace.mm_events) {
     switch (event.kind) {
       case MmEventKind::DirectReclaim:
         wait(waits.direct_reclaim, event);
@@ -112,17 +123,14 @@ report::model::Waits count_waits(std::span<const event::MmEvent> events) {
       case MmEventKind::OomVictim:
         ++waits.oom_kills;
         break;
-      case MmEventKind::SwapIn:
-        ++waits.swap_ins;
-        break;
+      case MmEventKind::SwapIn:  // by the faults (SwapTraffic)
       case MmEventKind::SwapOut:
-        waits.swap_outs += event.value;
         break;
       case MmEventKind::ThpCollapse:
-        waits.thp_collapses += event.detail == 1 ? 1 : 0;
+        waits.thp_collapses = waits.thp_collapses.value_or(0) + (event.detail == 1 ? 1 : 0);
         break;
       case MmEventKind::Migration:
-        waits.migrated_pages += event.value;
+        waits.migrated_pages = waits.migrated_pages.value_or(0) + event.value;
         break;
     }
   }

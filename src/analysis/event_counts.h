@@ -5,6 +5,7 @@
 #include <array>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "event/trace.h"
 #include "report/model/report.h"
@@ -44,6 +45,9 @@ class FlushCounts {
 // "task switch"
 std::string name_of(event::FlushReason reason);
 
-report::model::Waits count_waits(std::span<const event::MmEvent> events);
+report::model::Waits count_waits(const event::Trace& trace);
+
+// Whether the recording's probes watched this tracepoint; what they did not watch is not zero.
+bool watched(const event::Trace& trace, std::string_view tracepoint);
 
 }  // namespace ft::analysis

@@ -41,7 +41,8 @@ Passes::Passes(event::Trace from)
       regions(regions_at_end(subject, owners)),
       calls(trace.syscalls),
       samples(trace, owners, threads),
-      residency(trace, owners, subject.pid, subject.end_ts) {}
+      residency(trace, owners, subject.pid, subject.end_ts),
+      swap(trace, owners, threads) {}
 
 Result<std::unique_ptr<Passes>> Passes::run(event::EventSource& source, std::size_t top,
                                             Draw draw) {
@@ -63,6 +64,7 @@ Result<void> Passes::read_streams(event::EventSource& source, std::size_t top) {
   FT_TRY_VOID(source.faults([&](std::span<const event::Fault> batch) {
     pass.take(batch);
     samples.take(batch);
+    swap.take(batch);
     for (const event::Fault& fault : batch) {
       allocs.take_folded(fault);
       if (drawing) draw_folded(fault, *drawing);

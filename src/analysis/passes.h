@@ -14,6 +14,7 @@
 #include "analysis/residency.h"
 #include "analysis/sample_pass.h"
 #include "analysis/subject.h"
+#include "analysis/swap_traffic.h"
 #include "analysis/thread_index.h"
 #include "attribution/owner_history.h"
 #include "base/result.h"
@@ -47,6 +48,7 @@ class Passes {
   FaultTotals faults;
   PageAllocCounts allocs;
   FlushCounts flushes;
+  SwapTraffic swap;
   FaultsSeen faults_seen = FaultsSeen::No;
   std::vector<report::model::ShortageCost> shortage;
   MemoryAtEnd memory;

@@ -225,6 +225,50 @@ TEST_F(ShortageTest, MoreThanWasTouchedIsNeverExcused) {
   EXPECT_TRUE(anonymous.comparable);
 }
 
+// Pages 0 to 3 as one folio, then page 0 again after it had come back.
+TEST_F(ShortageTest, SwappedPagesAreToldBySubsystem) {
+  trace_.on_meta("watched", "mm_vmscan_write_folio");
+  const auto out = [&](Nanoseconds ts, std::uint64_t page, std::uint32_t pages) {
+    mm_event({.ts = ts,
+              .value = kAt + page * kPageSize,
+              .detail = pages,
+              .tid = kPid,
+              .kind = event::MmEventKind::SwapOut});
+  };
+  const auto back = [&](Nanoseconds ts, std::uint64_t page, event::FaultKind kind) {
+    event::Fault fault;
+    fault.ts = ts;
+    fault.dur = 10;
+    fault.tid = kPid;
+    fault.addr = kAt + page * kPageSize + 8;
+    fault.kind = kind;
+    trace_.on_faults({&fault, 1});
+  };
+  out(100'000, 0, 4);
+  back(200'000, 0, event::FaultKind::Major);
+  back(210'000, 1, event::FaultKind::Minor);  // found in the swap cache
+  back(220'000, 5, event::FaultKind::Major);  // never swapped
+  out(300'000, 0, 1);
+  back(300'500, 0, event::FaultKind::Major);
+  back(400'000, 0, event::FaultKind::Major);  // in memory since
+  const report::model::Report made = report();
+  ASSERT_TRUE(made.waits);
+  EXPECT_EQ(made.waits->swap_out_pages, 5U);
+  EXPECT_EQ(made.waits->swap_ins, 2U);
+  ASSERT_EQ(made.waits->swapped.size(), 1U);
+  EXPECT_EQ(made.waits->swapped[0].out_pages, 5U);
+  EXPECT_EQ(made.waits->swapped[0].in_faults, 2U);
+}
+
+TEST_F(ShortageTest, WhatWasNotWatchedIsNotKnownToBeZero) {
+  const report::model::Report made = report();
+  ASSERT_TRUE(made.waits);
+  EXPECT_FALSE(made.waits->swap_out_pages);
+  EXPECT_FALSE(made.waits->swap_ins);
+  EXPECT_FALSE(made.waits->thp_collapses);
+  EXPECT_FALSE(made.waits->migrated_pages);
+}
+
 TEST_F(ShortageTest, TheOomKillersChoiceIsTold) {
   mm_event(
       {.ts = 700, .dur = 100, .value = 3, .tid = kPid, .kind = event::MmEventKind::DirectReclaim});

@@ -405,6 +405,8 @@ std::size_t Recorder::marks_so_far(event::Pid target) const {
   const auto jvm = decoder_->only_jvm();
   if (jvm && *jvm != target) count(*jvm);
   return seen;
+}
+
 // A count of zero says something only where somebody looked.
 void Recorder::tell_watched() {
   std::string watched;

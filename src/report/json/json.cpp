@@ -302,6 +302,11 @@ Json pressure_of(const Report& report) {
   return {{"some_ns", report.pressure->some_ns}, {"full_ns", report.pressure->full_ns}};
 }
 
+Json swap_share_of(const SwapShare& share) {
+  return {
+      {"name", share.subsystem}, {"out_pages", share.out_pages}, {"in_faults", share.in_faults}};
+}
+
 Json waits_of(const Report& report) {
   if (!report.waits) return nullptr;
   const Waits& waits = *report.waits;
@@ -315,10 +320,11 @@ Json waits_of(const Report& report) {
           {"reclaimed_pages", waits.reclaimed_pages},
           {"kswapd_wakes", waits.kswapd_wakes},
           {"oom_kills", waits.oom_kills},
-          {"swap_ins", waits.swap_ins},
-          {"swap_out_pages", waits.swap_outs},
-          {"thp_collapses", waits.thp_collapses},
-          {"migrated_pages", waits.migrated_pages},
+          {"swap_ins", or_null(waits.swap_ins)},
+          {"swap_out_pages", or_null(waits.swap_out_pages)},
+          {"swapped", array_of(waits.swapped, swap_share_of)},
+          {"thp_collapses", or_null(waits.thp_collapses)},
+          {"migrated_pages", or_null(waits.migrated_pages)},
           {"oom_victims", array_of(waits.oom_victims, oom_victim_of)},
           {"shortage", array_of(waits.shortage, shortage_of)}};
 }

@@ -321,6 +321,13 @@ struct ShortageCost {
   Nanoseconds major_fault_ns = 0;  // reclaim within them included
 };
 
+// What of a subsystem went to swap and came back. Anonymous memory; of tmpfs's nobody says whose.
+struct SwapShare {
+  std::string subsystem;
+  Count out_pages = 0;
+  Count in_faults = 0;  // major faults at pages that had been written out
+};
+
 // These waits lie inside the times of faults and calls: never add them to kernel mm time.
 struct Waits {
   Wait mmap_lock;
@@ -330,10 +337,12 @@ struct Waits {
   Count reclaimed_pages = 0;
   Count kswapd_wakes = 0;
   Count oom_kills = 0;
-  Count swap_ins = 0;
-  Count swap_outs = 0;  // pages
-  Count thp_collapses = 0;
-  Count migrated_pages = 0;
+  // nullopt: this kernel, or the recorder of that time, has no probe for it.
+  Known<Count> swap_ins;           // major faults
+  Known<Count> swap_out_pages;     // anonymous memory
+  std::vector<SwapShare> swapped;  // their sums; in the order of the subsystems
+  Known<Count> thp_collapses;
+  Known<Count> migrated_pages;
   std::vector<OomKill> oom_victims;  // oom_kills of them
   // By what it cost; only those that it cost something. The sums are those of the waits above and
   // of the major faults.

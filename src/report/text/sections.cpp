@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/text.h"
@@ -342,6 +343,19 @@ std::string shortage_text(const Page& page, const Waits& waits) {
                       2);
 }
 
+std::string swap_text(const Waits& waits) {
+  if (waits.swap_out_pages.value_or(0) == 0) return "";
+  std::string text =
+      fmt::format(" Written to swap: {}, of which {} came back by major faults",
+                  counted(*waits.swap_out_pages, "page"), grouped(waits.swap_ins.value_or(0)));
+  std::string_view lead = ": ";
+  for (const model::SwapShare& share : waits.swapped) {
+    text += fmt::format("{}{} {} out, {} in", std::exchange(lead, ", "), share.subsystem,
+                        grouped(share.out_pages), grouped(share.in_faults));
+  }
+  return text + ".";
+}
+
 std::string waits_text(const Page& page) {
   if (!page.report.waits) return not_known(page, "waits and reclaim", "waits");
   const Waits& waits = *page.report.waits;
@@ -356,18 +370,16 @@ std::string waits_text(const Page& page) {
       wait("in memory-cgroup reclaim", waits.memcg_reclaim),
       wait("in compaction", waits.compaction),
       waits.kswapd_wakes ? counted(waits.kswapd_wakes, "time") : std::string("never"));
-  if (waits.swap_ins + waits.swap_outs) {
-    text += fmt::format(" {} pages swapped in, {} out.", grouped(waits.swap_ins),
-                        grouped(waits.swap_outs));
-  }
+  text += swap_text(waits);
   if (waits.oom_kills) {
     text += fmt::format(" The OOM killer struck {}.", counted(waits.oom_kills, "time"));
   }
-  if (waits.thp_collapses) {
-    text += fmt::format(" khugepaged made {} huge pages.", grouped(waits.thp_collapses));
+  if (waits.thp_collapses.value_or(0) > 0) {
+    text += fmt::format(" {} made of small ones (khugepaged, MADV_COLLAPSE).",
+                        counted(*waits.thp_collapses, "huge page"));
   }
-  if (waits.migrated_pages)
-    text += fmt::format(" {} pages migrated.", grouped(waits.migrated_pages));
+  if (waits.migrated_pages.value_or(0) > 0)
+    text += fmt::format(" {} pages migrated.", grouped(*waits.migrated_pages));
   std::string out = page.wrapped(text, 2) + shortage_text(page, waits);
   for (const OomKill& kill : waits.oom_victims) out += page.wrapped(oom_text(kill), 2);
   return out;
