@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <map>
 #include <string>
 #include <string_view>
@@ -74,8 +76,9 @@ CounterValue value_between(const Reading* from, const Reading& to, const std::st
   if (part.running == 0) return {};
   const double share =
       std::min(static_cast<double>(part.running) / static_cast<double>(part.enabled), 1.0);
-  return {.count = static_cast<std::uint64_t>(static_cast<double>(part.count) / share + 0.5),
-          .share_counted = share};
+  return {
+      .count = static_cast<std::uint64_t>(std::llround(static_cast<double>(part.count) / share)),
+      .share_counted = share};
 }
 
 // The first reading at or after that moment; null: there is none.

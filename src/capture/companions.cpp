@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/clock.h"
+#include "capture/target_meta.h"
 
 namespace ft::capture {
 
@@ -44,8 +45,12 @@ void Companions::step(std::size_t marks) {
 }
 
 void Companions::finish() {
-  if (scanner_) scanner_->finish(sink_);
-  scanner_.reset();
+  if (scanner_) {
+    scanner_->finish(sink_);
+    scanner_.reset();
+  } else if (options_.working_set_interval) {  // the target had ended before there was a look
+    tell(sink_, "working_set.interval_ns", *options_.working_set_interval);
+  }
   if (!counters_) return;
   read_counters();
   std::size_t number = 0;

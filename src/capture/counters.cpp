@@ -45,7 +45,7 @@ int hardware_error() {
 }
 
 std::string words_of(int error) {
-  const std::string text = std::error_code(error, std::generic_category()).message();
+  std::string text = std::error_code(error, std::generic_category()).message();
   switch (error) {
     case ENOENT:
     case ENODEV:

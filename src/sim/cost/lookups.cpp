@@ -43,7 +43,8 @@ Result<LookupRates> sequential(tlb::Tlb& tlb, tlb::PageSize size, std::uint64_t 
                                      .accesses = pages}));
     FT_TRY(tlb::run(tlb, *stream, size));
   }
-  return rates_of(tlb.counts(), static_cast<double>(pages * (bytes / kLine)));
+  const std::uint64_t loads = pages * (bytes / kLine);
+  return rates_of(tlb.counts(), static_cast<double>(loads));
 }
 
 Result<LookupRates> random(tlb::Tlb& tlb, tlb::PageSize size, std::uint64_t pages,
