@@ -128,6 +128,28 @@ def judge_shortage(checks, name, report):
         if time))
 
 
+def judge_swapped_pages(evidence, checks, name, report):
+    """Whose pages went to swap: between what still is there and what the host wrote in all."""
+    waits = report["waits"]
+    out, back = waits["swap_out_pages"], waits["swap_ins"]
+    if not checks.that(f"{name}: pages written to swap are told", out is not None,
+                       report["missing"]):
+        return
+    written = grown(evidence, name, "pswpout") + grown(evidence, name, "swpout_zero")
+    still = evidence.rows(f"{name}.ft", "select value from snapshot where moment = 'end' and "
+                          "source = 'status' and key = 'VmSwap'")
+    least = int(still[0]["value"]) // 4096 if still else 0
+    checks.that(f"{name}: no fewer pages than are in swap at the end, no more than the host wrote",
+                least <= out <= written, f"{least} <= {out} <= {written}")
+    checks.that(f"{name}: some came back, each by a major fault",
+                0 <= back <= report["faults"]["major"], f"{back}, {report['faults']['major']}")
+    parts = waits["swapped"]
+    checks.equal(f"{name}: by subsystem as many", sum(part["out_pages"] for part in parts), out)
+    checks.figure(f"{name}: {out} of {written} pages written are the JVM's ("
+                  + ", ".join(f"{part['name']} {part['out_pages']}" for part in parts)
+                  + f"), {least} still out at the end, {back} came back")
+
+
 def judge_swap(evidence, checks):
     for name in ("swapped", "high"):
         if not evidence.has(f"{name}.ft"):
@@ -136,6 +158,7 @@ def judge_swap(evidence, checks):
         report = judge_sound(evidence, checks, name, may_lose=True)
         check_stalls(evidence, checks, name, report)
         judge_shortage(checks, name, report)
+        judge_swapped_pages(evidence, checks, name, report)
         seen = events(evidence, f"{name}.ft")
         reclaims = next((n for kind, (n, _) in seen.items() if "memcg" in kind), 0)
         checks.that(f"{name}: reclaim of its group is recorded", reclaims > 0, seen)
@@ -165,6 +188,7 @@ def judge_node(evidence, checks):
     report = judge_sound(evidence, checks, "small-node", may_lose=True)
     check_stalls(evidence, checks, "small-node", report)
     judge_shortage(checks, "small-node", report)
+    judge_swapped_pages(evidence, checks, "small-node", report)
     seen = events(evidence, "small-node.ft")
     direct = grown(evidence, "small-node", "allocstall_normal") + \
         grown(evidence, "small-node", "allocstall_movable") + \
