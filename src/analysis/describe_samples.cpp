@@ -100,12 +100,13 @@ void append_frames(const event::Trace& trace, event::StackId id, std::vector<std
 
 std::vector<SampledStack> stacks_of(const Passes& passes, const SamplePass& sampled) {
   // Few different names stand for many different addresses: by ids first, then by names.
-  std::map<std::tuple<std::string, event::StackId, event::StackId>, Count> by_id;
+  std::map<std::tuple<std::string, event::StackId, event::StackId>, std::vector<Nanoseconds>> by_id;
   for (const PlacedSample& sample : sampled.samples()) {
-    ++by_id[{passes.thread_name(sample.tid, sample.ts), sample.user_stack, sample.kernel_stack}];
+    by_id[{passes.thread_name(sample.tid, sample.ts), sample.user_stack, sample.kernel_stack}]
+        .push_back(sample.ts);
   }
   std::map<std::pair<std::vector<std::string>, std::size_t>, SampledStack> by_name;
-  for (const auto& [key, count] : by_id) {
+  for (const auto& [key, times] : by_id) {
     const auto& [thread, user, in_kernel] = key;
     std::vector<std::string> frames = {thread.empty() ? "[thread]" : thread};
     append_frames(passes.trace, user, frames);
@@ -118,7 +119,8 @@ std::vector<SampledStack> stacks_of(const Passes& passes, const SamplePass& samp
       stack.kernel_from = kernel_from;
       stack.stage = kernel::name_of(stage);
     }
-    stack.count += count;
+    stack.count += times.size();
+    stack.at.insert(stack.at.end(), times.begin(), times.end());
   }
   std::vector<SampledStack> stacks;
   for (auto& [names, stack] : by_name) stacks.push_back(std::move(stack));

@@ -290,8 +290,11 @@ export interface FreeList {
 export interface Flame {
   names: string[];
   stacks: { frames: number[]; kernel_from: number; stage: string; count: number }[];
+  samples: { rows: number; stack: Float64Array; us: Float64Array } | null; // when; null: too many to say
   left_out: number; // samples of rarer stacks
 }
+
+type RawFlame = Omit<Flame, "samples"> & { samples: PackedTable | null };
 
 export interface StageTime {
   name: string;
@@ -307,6 +310,7 @@ export interface Samples {
   user: number;
   kernel: number;
   lost?: number;
+  each_ns: number;
   kernel_ns: number;
   kernel_error_ns: number;
   by_subsystem: { name: string; samples: number; ns: number; error_ns: number; stages: StageTime[] }[];
@@ -445,12 +449,16 @@ function align(recordings: Recording[]): void {
   }
 }
 
+function unpackFlame(raw: RawFlame): Flame {
+  return { ...raw, samples: raw.samples && decodeTable(raw.samples, ["stack", "us"]) };
+}
+
 export function readData(text: string): { recordings: Recording[]; difference: Difference | null } {
   const data = JSON.parse(text) as {
-    recordings: { name: string; report: Report; picture: RawPicture; flame: Flame }[];
+    recordings: { name: string; report: Report; picture: RawPicture; flame: RawFlame }[];
     difference: Difference | null;
   };
-  const recordings = data.recordings.map((r) => ({ name: r.name, report: r.report, picture: unpack(r.picture), flame: r.flame, shift: 0 }));
+  const recordings = data.recordings.map((r) => ({ name: r.name, report: r.report, picture: unpack(r.picture), flame: unpackFlame(r.flame), shift: 0 }));
   align(recordings);
   return { recordings, difference: data.difference };
 }

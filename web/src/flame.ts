@@ -1,11 +1,11 @@
 // Flame graph of sampled stacks: width is the number of samples, the outermost frame on top. A click
 // shows one frame's part alone.
 import { subsystemColour, withAlpha } from "./colours";
-import type { Recording, Samples } from "./data";
+import type { Recording, Samples, StageTime } from "./data";
 import { whyMissing } from "./data";
 import { absent, emptyCanvas, h, pointIn, showTip } from "./dom";
 import { count, duration, printable, share } from "./format";
-import type { State } from "./state";
+import type { Span, State } from "./state";
 
 const ROW = 18;
 
@@ -18,11 +18,26 @@ export interface Node {
   depth: number;
 }
 
-export function treeOf(recording: Recording): Node {
+// How many samples of each stack were taken in the selection; of all where there is none.
+function countsOf(recording: Recording, selected: Span | null): number[] {
+  const { stacks, samples } = recording.flame;
+  if (!selected || !samples) return stacks.map((stack) => stack.count);
+  const counts = stacks.map(() => 0);
+  for (let i = 0; i < samples.rows; i++) {
+    const ts = samples.us[i]! * 1000 + recording.shift;
+    if (ts >= selected[0] && ts <= selected[1]) counts[samples.stack[i]!]!++;
+  }
+  return counts;
+}
+
+export function treeOf(recording: Recording, selected: Span | null): Node {
+  const counts = countsOf(recording, selected);
   const root: Node = { name: "all samples", kernel: false, count: 0, children: new Map(), parent: null, depth: 0 };
-  for (const stack of recording.flame.stacks) {
+  recording.flame.stacks.forEach((stack, s) => {
+    const samples = counts[s]!;
+    if (samples === 0) return;
     let node = root;
-    node.count += stack.count;
+    node.count += samples;
     stack.frames.forEach((frame, i) => {
       const kernel = i >= stack.kernel_from;
       const key = `${kernel ? "k" : "u"}${frame}`;
@@ -31,19 +46,24 @@ export function treeOf(recording: Recording): Node {
         child = { name: recording.flame.names[frame] ?? "", kernel, count: 0, children: new Map(), parent: node, depth: node.depth + 1 };
         node.children.set(key, child);
       }
-      child.count += stack.count;
+      child.count += samples;
       node = child;
     });
-  }
+  });
   return root;
 }
 
 export function flameGraph(recording: Recording, state: State): HTMLElement {
   const { samples } = recording.report;
   if (recording.flame.stacks.length === 0) return absent("Flame graph", whyMissing(recording, "samples") === "not recorded" ? "stacks were not sampled" : whyMissing(recording, "samples"));
-  const root = treeOf(recording);
+  let root = treeOf(recording, state.brush);
   let top = root;
-  const canvas = h("canvas", { class: "flame", tabindex: "0", role: "img", "aria-label": `Flame graph of ${count(root.count)} samples` });
+  const canvas = h("canvas", { class: "flame", tabindex: "0", role: "img" });
+  const name = () => {
+    canvas.setAttribute("aria-label", `Flame graph of ${count(root.count)} samples`);
+    canvas.dataset.samples = String(root.count);
+  };
+  name();
   const tip = h("div", { class: "tip", hidden: true });
   let boxes: { node: Node; x: number; y: number; w: number }[] = [];
   const draw = () => {
@@ -106,21 +126,59 @@ export function flameGraph(recording: Recording, state: State): HTMLElement {
     draw();
   });
   state.on(["theme", "size"], draw);
+  state.on(["brush"], () => {
+    top = root = treeOf(recording, state.brush);
+    name();
+    draw();
+  });
   state.onceLaidOut(draw);
   const stages = recording.report.stages ?? [];
   const parts = samples?.by_subsystem ?? [];
   return h("div", {},
     samples ? h("p", {}, `${count(samples.taken)} samples (${samples.event}), ${count(samples.kernel)} of them in the kernel: ${duration(samples.kernel_ns)} ± ${duration(samples.kernel_error_ns)}.`) : null,
-    stages.length > 0
-      ? h("table", {}, h("thead", {}, h("tr", {}, ...["stage of the kernel", "samples", "time", "share"].map((t, i) => h("th", { scope: "col", class: i ? "number" : "" }, t)))),
-          h("tbody", {}, ...stages.map((s) => h("tr", { "data-stage-of-kernel": s.name }, h("th", { scope: "row" }, stageSwatch(s.name, stages.map((stage) => stage.name)), s.name), h("td", { class: "number" }, count(s.samples)),
-            h("td", { class: "number" }, `${duration(s.ns)} ± ${duration(s.error_ns)}`), h("td", { class: "number" }, share(s.share))))))
-      : null,
+    stageTable(recording, state),
+    parts.length > 0 ? h("p", { class: "unselected" }, "The selection does not reach this table: it is of the whole recording.") : null,
     parts.length > 0 ? stagesBySubsystem(parts, stages.map((s) => s.name)) : null,
     h("div", { class: "map-canvas" }, canvas, tip),
     h("p", { class: "legend" }, h("span", { class: "key" }, h("i", { class: "swatch kernel" }), "kernel"), h("span", { class: "key" }, h("i", { class: "swatch user" }), "program"),
       h("span", { class: "note" }, "Click a frame to see its part, the top one to go back. Keys: ↓ ↑ Escape." +
         (recording.flame.left_out > 0 ? ` ${count(recording.flame.left_out)} samples of rare stacks are left out.` : ""))));
+}
+
+// Of the selection as the report's own: a share of all samples, with the error that chance leaves.
+function stagesIn(recording: Recording, selected: Span): StageTime[] {
+  const { samples } = recording.report;
+  const counts = countsOf(recording, selected);
+  const byStage = new Map<string, number>();
+  recording.flame.stacks.forEach((stack, i) => {
+    if (stack.stage !== "user" && counts[i]! > 0) byStage.set(stack.stage, (byStage.get(stack.stage) ?? 0) + counts[i]!);
+  });
+  const kernel = [...byStage.values()].reduce((a, b) => a + b, 0);
+  const each = samples?.each_ns ?? 0;
+  const taken = Math.max(samples?.taken ?? 0, 1);
+  return [...byStage].sort((a, b) => b[1] - a[1])
+    .map(([name, n]) => ({ name, samples: n, ns: n * each, error_ns: 1.96 * each * Math.sqrt(n * (1 - n / taken)), share: n / kernel }));
+}
+
+function stageTable(recording: Recording, state: State): HTMLElement {
+  const whole = recording.report.stages ?? [];
+  const order = whole.map((stage) => stage.name);
+  const holder = h("div", {});
+  const fill = () => {
+    const selected = state.brush && recording.flame.samples ? state.brush : null;
+    const stages = selected ? stagesIn(recording, selected) : whole;
+    const words = selected ? h("p", { class: "filtered" }, `Samples from ${duration(selected[0])} to ${duration(selected[1])}.`)
+      : state.brush ? h("p", { class: "filtered" }, "There are too many samples for the page to hold their times: these are of the whole recording.") : null;
+    holder.replaceChildren(...[words, stages.length > 0
+      ? h("table", {}, h("thead", {}, h("tr", {}, ...["stage of the kernel", "samples", "time", "share"].map((t, i) => h("th", { scope: "col", class: i ? "number" : "" }, t)))),
+          h("tbody", {}, ...stages.map((s) => h("tr", { "data-stage-of-kernel": s.name }, h("th", { scope: "row" }, stageSwatch(s.name, order), s.name),
+            h("td", { class: "number", "data-value": s.samples }, count(s.samples)),
+            h("td", { class: "number" }, `${duration(s.ns)} ± ${duration(s.error_ns)}`), h("td", { class: "number" }, share(s.share))))))
+      : null].filter((part) => part !== null));
+  };
+  state.on(["brush"], fill);
+  fill();
+  return holder;
 }
 
 const STAGE_PALETTE = ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#c7b400", "#8d7fb8", "#98887a", "#8a8f98"];

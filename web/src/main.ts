@@ -113,7 +113,7 @@ function sectionsOf(recordings: Recording[], difference: Difference | null, stat
     deferred("tables", "Page tables", "Tables that the touched pages need, from the top level down.", () => each(recordings, pageTableTree), true),
     deferred("free", "Free lists before and after", "", () => each(recordings, freeLists), true),
     deferred("numa", "NUMA placement", "", () => each(recordings, placement), true),
-    deferred("flame", "Kernel stages, sampled", "", () => each(recordings, (r) => flameGraph(r, state)), true),
+    deferred("flame", "Kernel stages, sampled", "", () => each(recordings, (r) => flameGraph(r, state))),
     deferred("findings", "Remarks", "", () => each(recordings, findings), true),
     deferred("trust", "How far to trust it", "Each line compares two independent sources.", () => each(recordings, trustSection), true),
   ];

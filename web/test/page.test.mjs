@@ -213,6 +213,16 @@ test("a selected stretch of time filters the tables, and lets go again", needsJv
   // Each part follows, or says that it does not.
   const waited = await page.$$eval("#waits tr[data-wait] td:nth-child(2) [data-value]", (all) => all.reduce((sum, e) => sum + Number(e.dataset.value), 0));
   assert.ok(waited <= ["mmap_lock", "direct_reclaim", "memcg_reclaim", "compaction"].reduce((sum, key) => sum + json.waits[key].count, 0));
+  // Of the samples those that were taken in the selection, by stack and by stage.
+  const sampled = await page.evaluate(() => {
+    const { state, recordings } = window.firsttouch;
+    const { samples, stacks } = recordings[0].flame;
+    const inside = [...samples.us.keys()].filter((i) => samples.us[i] * 1000 >= state.brush[0] && samples.us[i] * 1000 <= state.brush[1]);
+    return { all: inside.length, kernel: inside.filter((i) => stacks[samples.stack[i]].stage !== "user").length, rows: samples.rows };
+  });
+  assert.equal(sampled.rows, json.samples.taken);
+  assert.equal(Number(await page.getAttribute("#flame canvas", "data-samples")), sampled.all);
+  assert.equal(await page.$$eval("#flame tr[data-stage-of-kernel] [data-value]", (all) => all.reduce((sum, e) => sum + Number(e.dataset.value), 0)), sampled.kernel);
   for (const id of ["tables", "free", "numa", "flame", "trust"]) assert.ok(await page.locator(`#${id} .unselected`).isVisible(), id);
   await shot(page, "timeline-selected", "#timeline");
   await shot(page, "subsystems-selected", "#subsystems");
@@ -221,6 +231,7 @@ test("a selected stretch of time filters the tables, and lets go again", needsJv
   await frame();
   assert.equal(await faults(), json.faults.count);
   assert.equal(await page.locator("#flame .unselected").isVisible(), false);
+  assert.equal(Number(await page.getAttribute("#flame canvas", "data-samples")), json.samples.taken);
   await page.keyboard.press("e");
   await frame();
   assert.ok(await page.evaluate(() => window.firsttouch.state.brush !== null), "a selection by keys");

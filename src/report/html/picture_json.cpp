@@ -1,6 +1,8 @@
 #include "report/html/picture_json.h"
 
+#include <algorithm>
 #include <map>
+#include <span>
 #include <string>
 
 #include "report/html/columns.h"
@@ -17,6 +19,8 @@ using json::or_null;
 
 // The most frequent come first; those beyond are too narrow to be seen.
 constexpr std::size_t kMostStacks = 10'000;
+// A page with the moments of more samples would grow by more than a megabyte.
+constexpr std::size_t kMostTimedSamples = 300'000;
 
 constexpr auto kPlain = Coding::Plain;
 constexpr auto kDeltas = Coding::Deltas;
@@ -129,6 +133,26 @@ Json narrated_of(const Picture& picture) {
   });
 }
 
+// When the samples of these stacks were taken; null where they are too many.
+Json sample_times_of(std::span<const SampledStack> stacks) {
+  constexpr Nanoseconds kMicrosecond = 1000;
+  std::vector<std::int64_t> numbers;
+  std::vector<std::int64_t> microseconds;
+  for (std::size_t i = 0; i < stacks.size(); ++i) {
+    std::vector<Nanoseconds> times = stacks[i].at;
+    std::ranges::sort(times);
+    if (numbers.size() + times.size() > kMostTimedSamples) return nullptr;
+    for (const Nanoseconds ts : times) {
+      numbers.push_back(static_cast<std::int64_t>(i));
+      microseconds.push_back(ts / kMicrosecond);
+    }
+  }
+  Table table(numbers.size());
+  table.add("stack", numbers, kPlain);
+  table.add("us", microseconds, kDeltas);
+  return table.json();
+}
+
 }  // namespace
 
 nlohmann::ordered_json flame_of(const std::vector<SampledStack>& sampled) {
@@ -152,7 +176,11 @@ nlohmann::ordered_json flame_of(const std::vector<SampledStack>& sampled) {
                       {"stage", stack.stage},
                       {"count", stack.count}});
   }
-  return {{"names", std::move(names)}, {"stacks", std::move(stacks)}, {"left_out", left_out}};
+  const std::size_t shown = stacks.size();
+  return {{"names", std::move(names)},
+          {"stacks", std::move(stacks)},
+          {"samples", sample_times_of(std::span(sampled).first(shown))},
+          {"left_out", left_out}};
 }
 
 nlohmann::ordered_json json_of(const Picture& picture) {

@@ -409,7 +409,8 @@ struct SampledStack {
   std::vector<std::string> frames;  // outermost first: the thread, its functions, the kernel's
   std::size_t kernel_from = 0;      // place of the first kernel frame; frames.size(): none
   Count count = 0;
-  std::string stage;  // "user" outside the kernel
+  std::vector<Nanoseconds> at;  // when each was taken, in no order
+  std::string stage;            // "user" outside the kernel
 };
 
 struct Summary {
