@@ -188,6 +188,7 @@ struct anon_vma_chain {
 /* include/linux/page-flags.h and mm/khugepaged.c: the values are relocated. */
 enum pageflags {
   PG_head = 1,
+  PG_swapcache = 2,
 };
 enum scan_result {
   SCAN_SUCCEED = 1,

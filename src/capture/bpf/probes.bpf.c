@@ -862,29 +862,39 @@ static __always_inline struct vm_area_struct* area_of_anonymous(struct anon_vma*
   return 0;
 }
 
-static __always_inline u32 pages_of_folio(struct folio* folio) {
-  struct folio___before_6_6* old = (void*)folio;
+#define FLAG_OF(name) (1ULL << bpf_core_enum_value(enum pageflags, name))
+
+// The first word of every page, whatever its type.
+static __always_inline u64 page_flags(const void* page) {
   u64 flags = 0;
 
-  bpf_probe_read_kernel(&flags, sizeof(flags), folio);
-  if (!(flags >> bpf_core_enum_value(enum pageflags, PG_head) & 1)) return 1;
+  bpf_probe_read_kernel(&flags, sizeof(flags), page);
+  return flags;
+}
+
+static __always_inline u32 pages_of_folio(struct folio* folio, u64 flags) {
+  struct folio___before_6_6* old = (void*)folio;
+
+  if (!(flags & FLAG_OF(PG_head))) return 1;
   if (bpf_core_field_exists(old->_folio_order))
     return 1U << (BPF_CORE_READ(old, _folio_order) & 31);
-  bpf_probe_read_kernel(&flags, sizeof(flags), (void*)folio + bpf_core_type_size(struct page));
-  return 1U << (flags & 31);
+  return 1U << (page_flags((void*)folio + bpf_core_type_size(struct page)) & 31);
 }
 
 // A folio of anonymous memory has been handed to swap. It is mapped no more, but still knows the
-// areas it was in. Memory of files, tmpfs's among them, does not: whose it was nobody says.
+// areas it was in. One that nobody needs any more (of a huge page that was split, and mapped to the
+// zero page instead) is not written, and is in the swap cache no more. Memory of files, tmpfs's
+// among them, does not know its areas: whose it was nobody says.
 SEC("tp_btf/mm_vmscan_write_folio")
 int BPF_PROG(swapped_out, struct folio* folio) {
   u64 mapping = (u64)BPF_CORE_READ(folio, mapping);
   unsigned long index = BPF_CORE_READ(folio, index);
   struct vm_area_struct* area;
+  u64 flags = page_flags(folio);
   struct ft_slot* slot;
   u64 address;
 
-  if ((mapping & 3) != 1) return 0;
+  if ((mapping & 3) != 1 || !(flags & FLAG_OF(PG_swapcache))) return 0;
   area = area_of_anonymous((void*)(mapping & ~3ULL), index);
   if (!area) {
     __sync_fetch_and_add(&losses.swapped_of_nobody, 1);
@@ -893,7 +903,8 @@ int BPF_PROG(swapped_out, struct folio* folio) {
   slot = slot_of_mm(BPF_CORE_READ(area, vm_mm));
   if (!slot || slot->waits_for_exec) return 0;
   address = BPF_CORE_READ(area, vm_start) + (index - BPF_CORE_READ(area, vm_pgoff)) * 4096;
-  return send_mm_event(slot->tid, SWAP_OUT, bpf_ktime_get_ns(), 0, address, pages_of_folio(folio));
+  return send_mm_event(slot->tid, SWAP_OUT, bpf_ktime_get_ns(), 0, address,
+                       pages_of_folio(folio, flags));
 }
 
 // The third argument is the status (enum scan_result), the first the address space.
