@@ -1,7 +1,6 @@
 // ft-differential: random programs of memory system calls, run by this host's kernel and by the
 // model, and compared after every instruction (docs/fidelity.md).
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -47,17 +46,6 @@ void print_instruction(const Instruction& instruction, const Effect& live, const
   if (!(live == model)) fmt::print(", model {}", describe(model, instruction));
   fmt::print("\n");
   std::fflush(stdout);  // the model may be about to fail a check
-}
-
-// Parent and child take turns and never run at the same time: on one processor, the switch costs
-// least.
-void stay_on_one_processor() {
-  const int cpu = ::sched_getcpu();
-  if (cpu < 0) return;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<std::size_t>(cpu), &set);
-  ::sched_setaffinity(0, sizeof set, &set);
 }
 
 class Session {
@@ -122,7 +110,6 @@ int fail_with(const Error& error) {
 }
 
 int run_session(const Options& options) {
-  stay_on_one_processor();
   Result<sim::machine::Settings> settings = host_settings(options.kernel);
   if (!settings) return fail_with(settings.error());
   const Result<Totals> totals = Session(options, *settings).run();

@@ -106,6 +106,10 @@ Result<Run> Runner::run(const Program& program) {
   return run_once(std::move(start), next);
 }
 
+Result<Run> Runner::run_confirmed(const Program& program) {
+  return confirm(FT_TRY(run(program)));
+}
+
 // `start` has no instructions yet; those that were run are added to it.
 Result<Run> Runner::run_once(Program start, const Source& next) {
   const std::vector<HostCounter> before = FT_TRY(read_host_counters());

@@ -42,6 +42,8 @@ class Runner {
   // Program `number` of a seed.
   Result<Run> generate(std::uint64_t seed, std::uint64_t number, std::size_t instructions);
   Result<Run> run(const Program& program);
+  // The same, and run again where it differs, as generate does.
+  Result<Run> run_confirmed(const Program& program);
 
  private:
   // The next instruction for a world in that state; none: the program is over.

@@ -7,7 +7,7 @@ void expect_agreement(const Program& program) {
   if (!settings) GTEST_SKIP() << settings.error().message();
   Runner runner(*settings);
   runner.set_checking(true);
-  const Result<Run> run = runner.run(program);
+  const Result<Run> run = runner.run_confirmed(program);
   ASSERT_TRUE(run) << run.error().message();
   if (!run->mismatch) return;
   if (!run->disturbed_by.empty())

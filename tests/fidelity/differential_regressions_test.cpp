@@ -192,5 +192,22 @@ TEST(DifferentialRegressions, AnAreaAtTheBottomPassesForOneThatHoldsAHugePage) {
   });
 }
 
+// 6.1 makes clean entries of the huge one, and gives write back to dirty ones only.
+TEST(DifferentialRegressions, ProtectingAPartOfAHugePage) {
+  expect_agreement({
+      .instructions =
+          {
+              Mmap{.addr = 0x7ffff7fe9000,
+                   .length = 0x600000,
+                   .prot = PROT_READ | PROT_WRITE,
+                   .flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS},
+              Madvise{.addr = 0x7ffff8000000, .length = 0x200000, .advice = MADV_HUGEPAGE},
+              Touch{.addr = 0x7ffff81fa000, .access = Access::Write},
+              Mprotect{.addr = 0x7ffff7fff000, .length = 0x2000, .prot = PROT_WRITE},
+              Touch{.addr = 0x7ffff8000000, .access = Access::Write},
+          },
+  });
+}
+
 }  // namespace
 }  // namespace ft::differential

@@ -41,6 +41,7 @@ Behaviour behaviour_of(Release release) {
   behaviour.anonymous_huge_alignment = huge_alignment(release);
   behaviour.clean_pages_get_write_back = since(2);
   behaviour.per_vma_lock = since(4);
+  behaviour.split_entries_stay_dirty = since(4);
   behaviour.saved_dirty = since(6);
   behaviour.stack_maps_refuse_huge_pages = since(7);
   behaviour.read_only_gives_back_commitment = since(7);

@@ -86,6 +86,9 @@ struct Behaviour {
   // A write to the huge zero page gets a huge page at once, not 512 small entries first (6.13),
   // mm/huge_memory.c do_huge_zero_wp_pmd.
   bool huge_zero_becomes_huge = true;
+  // The small entries that a huge one is split into stay dirty (6.4). Before, they come out clean:
+  // the page remembers instead. mm/huge_memory.c __split_huge_pmd_locked.
+  bool split_entries_stay_dirty = true;
   // A huge page that is split gives those of its pages back that hold only zeros (6.12): the zero
   // page is mapped instead. Before, all 512 stay. mm/migrate.c try_to_map_unused_to_zeropage.
   bool split_gives_zeros_back = true;

@@ -603,6 +603,22 @@ TEST_F(ProcessTest, TakingABlockApartLeavesAllOfItIn61) {
   EXPECT_EQ(touch(at + 9 * kPageSize).kind, Kind::NoFault);
 }
 
+// __split_huge_pmd_locked makes clean entries before 6.4, and 6.1 gives write back to dirty ones
+// only.
+TEST_F(ProcessTest, ProtectingAPartOfAHugePageCostsAFaultMoreIn61) {
+  for (const bool older : {false, true}) {
+    Settings mine = settings();
+    if (older) mine.behaviour = kernel::Behaviour::linux_6_1();
+    process_ = std::make_unique<Process>(mine, frames_, committed_);
+    const std::uint64_t at = map_at(0x600000000, 2 * kMiB);
+    advise_huge(at, 2 * kMiB);
+    touch(at);
+    expect(process_->mprotect(at, kPageSize, PROT_WRITE));
+    EXPECT_EQ(touch(at).kind, older ? Kind::WriteReuse : Kind::NoFault);
+    EXPECT_EQ(touch(at + kPageSize).kind, Kind::NoFault) << "its protection never changed";
+  }
+}
+
 TEST_F(ProcessTest, TakingABlockApartLeavesWhatWasWritten) {
   const std::uint64_t at = map_at(0x600000000, 2 * kMiB);
   advise_huge(at, 2 * kMiB);

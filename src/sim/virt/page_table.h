@@ -162,8 +162,13 @@ class PageTable {
   void map_frame(phys::Pfn pfn);
   // The leaf that maps `address` goes, with its page; the caller tells TLBs.
   void drop(Entry& slot);
+  enum class Split : std::uint8_t {
+    InPlace,    // the huge entry alone
+    WithBlock,  // with the huge page behind it: its entries are made anew, and stay dirty
+  };
   // A huge entry becomes 512 small ones, or nothing where it maps a file (__split_huge_pmd).
-  void split_huge(const Vma& vma, std::uint64_t address, Entry& pmd, Gather& gather);
+  void split_huge(const Vma& vma, std::uint64_t address, Entry& pmd, Gather& gather,
+                  Split split = Split::InPlace);
 
   // The processor wrote to a page through `leaf`. Remembered for parts of blocks: a block that is
   // taken apart keeps only those that are not all zero. What is written is taken not to be zero.

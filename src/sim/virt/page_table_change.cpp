@@ -106,7 +106,7 @@ void PageTable::mark_lazily_free(const Vma& vma, AddressRange range, Gather& gat
         pages += kEntries;
         return;
       }
-      split_huge(vma, part.start, pmd, gather);
+      split_huge(vma, part.start, pmd, gather, Split::WithBlock);
     }
     if (pmd == 0) return;
     TablePage& table = table_behind(pmd);
@@ -147,7 +147,7 @@ void PageTable::mark_old(const Vma& vma, AddressRange range, Gather& gather) {
         pmd &= ~kAccessed;
         return;
       }
-      split_huge(vma, part.start, pmd, gather);
+      split_huge(vma, part.start, pmd, gather, Split::WithBlock);
     }
     if (pmd == 0) return;
     TablePage& table = table_behind(pmd);
@@ -171,7 +171,7 @@ void PageTable::page_out(const Vma& vma, AddressRange range, Gather& gather) {
     if (is_leaf(pmd)) {
       const Frame& head = frame_table_[frame_of(pmd)];
       if (head.kind != FrameKind::Anonymous || head.word != 1) return;
-      split_huge(vma, part.start, pmd, gather);
+      split_huge(vma, part.start, pmd, gather, Split::WithBlock);
     }
     if (pmd == 0) return;
     TablePage& table = table_behind(pmd);

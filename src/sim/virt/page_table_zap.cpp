@@ -95,7 +95,8 @@ void PageTable::zap_hugetlb(AddressRange range, Gather& gather) {
   }
 }
 
-void PageTable::split_huge(const Vma& vma, std::uint64_t address, Entry& pmd, Gather& gather) {
+void PageTable::split_huge(const Vma& vma, std::uint64_t address, Entry& pmd, Gather& gather,
+                           Split split) {
   const std::uint64_t start = block_start(address, kPmdShift);
   const Entry old = pmd;
   const Pfn first = frame_of(old);
@@ -122,7 +123,9 @@ void PageTable::split_huge(const Vma& vma, std::uint64_t address, Entry& pmd, Ga
     });
     return;
   }
-  const Entry bits = bits_of(old) & ~kLarge;
+  Entry bits = bits_of(old) & ~kLarge;
+  if (split == Split::InPlace && !behaviour_.split_entries_stay_dirty)
+    bits &= ~(kDirty | kSavedDirty);
   const auto exclusive = static_cast<std::uint8_t>(head.flags & phys::kExclusive);
   for (unsigned i = 0; i < kEntries; ++i) {
     table.entries[i] = make_entry(first + i, bits);
