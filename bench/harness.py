@@ -41,10 +41,11 @@ class Figure:
 class Run:
     """One run of a target under a recorder; times in nanoseconds."""
 
-    wall: int  # the target's, from exec to exit
+    wall: int  # the target's, from exec to exit, without what it was held
     start: int  # from the recorder's start to the target's exec
     end: int  # from the target's exit to the recorder's
     faults: int  # the target's ru_minflt + ru_majflt
+    held: int = 0  # for a snapshot at its end, when it had done its work
 
 
 def helper(name):
@@ -114,6 +115,14 @@ def require(*programs):
     for program in programs:
         if not shutil.which(program):
             raise Skip(f"{program} is not installed")
+
+
+def held_at_end(recording):
+    """Nanoseconds that the target of `walltime` was held before its address space went."""
+    done = subprocess.run([FIRSTTOUCH, "query", recording, "--format", "csv",
+                           "SELECT value FROM meta WHERE key = 'others.held_ns'"],
+                          capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1])
 
 
 def report_of(recording):
