@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <utility>
 
 #include "base/text.h"
 #include "base/units.h"
+#include "calibrate/cached_file.h"
 #include "calibrate/derive.h"
 #include "calibrate/memory_speed.h"
 #include "calibrate/noise.h"
@@ -28,6 +30,7 @@ using sim::profile::Measured;
 
 constexpr std::uint64_t kPages = 8192;          // 32 MiB, more than a core's caches keep
 constexpr std::uint64_t kRecordedPages = 4096;  // each is an event
+constexpr std::uint64_t kColdPages = 512;       // each takes a pause
 constexpr std::uint64_t kMostReach = 8 * kGiB;
 constexpr std::uint64_t kReachShare = 4;  // a quarter of the memory that is available
 
@@ -61,16 +64,22 @@ std::string keys_of(Key key) {
       return key.size == 1 ? "fault_file" : "fault_file_page";
     case Kind::FileWrite:
       return "fault_cow";
+    case Kind::FileWriteMapped:
+      return "fault_cow_mapped";
     case Kind::Reuse:
       return "fault_reuse";
     case Kind::ShmemWrite:
       return "fault_shmem";
+    case Kind::HugeWriteOfTwo:
+      return "fault_anon_2m_of_two";
     case Kind::HugetlbWrite:
       return "fault_hugetlb_2m";
     case Kind::Populate:
       return "populate_page";
     case Kind::Mmap:
       return "mmap";
+    case Kind::MmapFile:
+      return "mmap_file";
     case Kind::Munmap:
       return key.size == 0 ? "munmap" : "munmap_page";
     case Kind::MunmapHuge:
@@ -163,7 +172,7 @@ class Calibrator {
           rounds.rounds, [&](const Round& round) { return round.contains(key); });
       if (worked >= 3) continue;
       leave_out(fmt::format("{}: {}", keys_of(key),
-                            key.kind == Kind::MprotectTwoCpus
+                            key.kind == Kind::MprotectTwoCpus || key.kind == Kind::HugeWriteOfTwo
                                 ? "the second thread did not have its CPU all the time"
                                 : why));
     }
@@ -221,6 +230,7 @@ class Calibrator {
     measured().date = date_now();
     measured().kernel = facts_.kernel;
     measured().cpu = facts_.cpu_model;
+    measured().file = CachedFile().path();
   }
 
   void run_recorded() {
@@ -234,6 +244,7 @@ class Calibrator {
     }
     const Derived derived = derive(*rounds);
     tell_noise(derived, "recorded_ns.");
+    costs().recorded_cold_ns = derive(cold_rounds(*rounds)).costs;
     costs().recorded_ns = derived.costs;
     costs().recorded_spread = derived.spreads;
     if (derived.costs.empty()) leave_out("[recorded_ns]: the recorder saw none of it");
@@ -283,7 +294,13 @@ Pinned::~Pinned() {
 }
 
 std::vector<Exercise> recorded_exercises(const host::HostFacts& facts, std::optional<int> other) {
-  return exercises(facts, kRecordedPages, other).list;
+  std::vector<Exercise> list = exercises(facts, kRecordedPages, other).list;
+  for (Exercise& exercise : exercises(facts, kColdPages, other).list) {
+    if (!exercise.pauses) continue;
+    exercise.key.cold = true;
+    list.push_back(std::move(exercise));
+  }
+  return list;
 }
 
 std::size_t recorded_rounds(bool quick) {

@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "calibrate/area.h"
+#include "calibrate/cached_file.h"
 #include "calibrate/exercise.h"
 
 namespace ft::calibrate {
@@ -58,13 +59,15 @@ Exercise on_areas(Kind kind, std::uint32_t pages, std::uint64_t count,
           .operations = count,
           .prepare = [=] { return areas->make(count, pages, kind != Kind::Populate); },
           .run =
-              [=] {
+              [=](Pause pause) {
                 for (std::uint64_t i = 0; i < count; ++i) {
+                  pause();
                   if (!call(areas->start(i), areas->inner_bytes())) return false;
                 }
                 return true;
               },
-          .clean = [=] { *areas = {}; }};
+          .clean = [=] { *areas = {}; },
+          .pauses = pages == 0};
 }
 
 bool unmap(char* start, std::size_t bytes) {
@@ -87,7 +90,7 @@ Exercise null_calls() {
           .operations = 4 * kCalls,
           .prepare = [] { return true; },
           .run =
-              [] {
+              [](Pause /*pause*/) {
                 for (std::uint64_t i = 0; i < 4 * kCalls; ++i) {
                   if (::madvise(nullptr, 0, MADV_NORMAL) != 0) return false;
                 }
@@ -107,8 +110,9 @@ Exercise maps() {
                 return true;
               },
           .run =
-              [=] {
+              [=](Pause pause) {
                 for (std::uint64_t i = 0; i < kCalls; ++i) {
+                  pause();
                   const int protection = i % 2 == 0 ? PROT_READ | PROT_WRITE : PROT_NONE;
                   (*starts)[i] = ::mmap(nullptr, kAreaBytes, protection,
                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -122,7 +126,37 @@ Exercise maps() {
                   if (start != MAP_FAILED) ::munmap(start, kAreaBytes);
                 }
                 starts->clear();
-              }};
+              },
+          .pauses = true};
+}
+
+// Over a reserve, as the dynamic linker does it. Neighbours are of distant pieces: none merges.
+Exercise file_maps(const std::shared_ptr<CachedFile>& file) {
+  const auto area = std::make_shared<Area>();
+  constexpr std::uint64_t kBytes = CachedFile::kAround * kPageSize;
+  return {
+      .key = {Kind::MmapFile},
+      .counts = Counts::Calls,
+      .operations = kCalls,
+      .prepare =
+          [=] {
+            *area = Area::map(2 * kCalls * kBytes, PROT_NONE, MAP_NORESERVE, kPageSize);
+            return *area && file->read();
+          },
+      .run =
+          [=](Pause pause) {
+            for (std::uint64_t i = 0; i < kCalls; ++i) {
+              const int protection = i % 2 == 0 ? PROT_READ : PROT_READ | PROT_WRITE;
+              pause();
+              if (::mmap(area->data() + 2 * i * kBytes, kBytes, protection, MAP_PRIVATE | MAP_FIXED,
+                         file->fd(), file->offset(3 * i)) == MAP_FAILED) {
+                return false;
+              }
+            }
+            return true;
+          },
+      .clean = [=] { area->reset(); },
+      .pauses = true};
 }
 
 Exercise flag_changes() {
@@ -132,16 +166,17 @@ Exercise flag_changes() {
           .operations = 2 * kCalls,
           .prepare = [=] { return areas->make(1, kMargin, false); },
           .run =
-              [=] {
+              [=](Pause pause) {
                 for (std::uint64_t i = 0; i < kCalls; ++i) {
-                  if (::madvise(areas->start(0), areas->inner_bytes(), MADV_DONTDUMP) != 0 ||
-                      ::madvise(areas->start(0), areas->inner_bytes(), MADV_DODUMP) != 0) {
-                    return false;
+                  for (const int advice : {MADV_DONTDUMP, MADV_DODUMP}) {
+                    pause();
+                    if (::madvise(areas->start(0), areas->inner_bytes(), advice) != 0) return false;
                   }
                 }
                 return true;
               },
-          .clean = [=] { *areas = {}; }};
+          .clean = [=] { *areas = {}; },
+          .pauses = true};
 }
 
 Exercise moves() {
@@ -158,7 +193,7 @@ Exercise moves() {
                        ::munmap(reserve->data() + 3 * kBytes, kBytes) == 0;
               },
           .run =
-              [=] {
+              [=](Pause /*pause*/) {
                 char* const here = reserve->data() + kBytes;
                 char* const there = reserve->data() + 3 * kBytes;
                 constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
@@ -189,13 +224,15 @@ Exercise heap_growths() {
                 return true;
               },
           .run =
-              [=] {
+              [=](Pause pause) {
                 for (std::uint64_t i = 1; i <= kCalls; ++i) {
+                  pause();
                   if (set_end(*end + i * kStep) != *end + i * kStep) return false;
                 }
                 return true;
               },
-          .clean = [=] { set_end(*end); }};
+          .clean = [=] { set_end(*end); },
+          .pauses = true};
 }
 
 Exercise huge_unmaps(std::uint32_t pages, std::uint64_t count) {
@@ -221,7 +258,7 @@ Exercise huge_unmaps(std::uint32_t pages, std::uint64_t count) {
                 return true;
               },
           .run =
-              [=] {
+              [=](Pause /*pause*/) {
                 for (const Area& area : *areas) {
                   if (::munmap(area.data(), area.bytes()) != 0) return false;
                 }
@@ -236,6 +273,7 @@ void add_calls(std::uint64_t pages, Exercises& exercises) {
   auto& list = exercises.list;
   list.push_back(null_calls());
   list.push_back(maps());
+  list.push_back(file_maps(std::make_shared<CachedFile>()));
   list.push_back(on_areas(Kind::Munmap, 0, kCalls, unmap));
   list.push_back(on_areas(Kind::Dontneed, 0, kCalls, drop));
   for (const std::uint32_t each : kPages) {

@@ -29,7 +29,7 @@ std::optional<double> difference(std::optional<double> more, std::optional<doubl
 std::optional<double> each_of(const Round& round, Kind kind, std::uint32_t least) {
   std::vector<LinePoint> points;
   for (const auto& [key, value] : round) {
-    if (key.kind == kind && key.size >= least) {
+    if (key.kind == kind && key.size >= least && !key.cold) {
       points.push_back({.count = static_cast<double>(key.size), .value = value});
     }
   }
@@ -69,6 +69,8 @@ std::optional<double> value_of(Cost cost, const Round& round) {
   switch (cost) {
     case Cost::Syscall:
       return of(round, {Kind::NullCall});
+    case Cost::FaultAnon2mOfTwo:
+      return of(round, {Kind::HugeWriteOfTwo, 1U << kMostOrder});
     case Cost::FaultZeroPage:
       return of(round, {Kind::AnonRead});
     case Cost::FaultFile:
@@ -77,6 +79,8 @@ std::optional<double> value_of(Cost cost, const Round& round) {
       return file_page(round);
     case Cost::FaultCow:
       return of(round, {Kind::FileWrite});
+    case Cost::FaultCowMapped:
+      return of(round, {Kind::FileWriteMapped});
     case Cost::FaultReuse:
       return of(round, {Kind::Reuse});
     case Cost::FaultShmem:
@@ -89,6 +93,8 @@ std::optional<double> value_of(Cost cost, const Round& round) {
       return each_of(round, Kind::Populate, 1);
     case Cost::Mmap:
       return of(round, {Kind::Mmap});
+    case Cost::MmapFile:
+      return of(round, {Kind::MmapFile});
     case Cost::Munmap:
       return of(round, {Kind::Munmap, 0});
     case Cost::MunmapPage:
@@ -119,6 +125,17 @@ std::optional<double> value_of(Cost cost, const Round& round) {
 }
 
 }  // namespace
+
+std::vector<Round> cold_rounds(const std::vector<Round>& rounds) {
+  std::vector<Round> cold;
+  for (const Round& round : rounds) {
+    Round& kept = cold.emplace_back();
+    for (const auto& [key, ns] : round) {
+      if (key.cold) kept[{.kind = key.kind, .size = key.size}] = ns;
+    }
+  }
+  return cold;
+}
 
 Derived derive(const std::vector<Round>& rounds) {
   Derived derived;

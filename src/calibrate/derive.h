@@ -19,4 +19,7 @@ struct Derived {
 
 Derived derive(const std::vector<Round>& rounds);
 
+// What was done with other work in between, as if it were all.
+std::vector<Round> cold_rounds(const std::vector<Round>& rounds);
+
 }  // namespace ft::calibrate

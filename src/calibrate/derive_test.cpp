@@ -53,6 +53,19 @@ TEST(Derive, TakesEachOperationFromWhatItsExercisesDifferBy) {
   EXPECT_DOUBLE_EQ(cost(Cost::FlushRemote), 2600);
 }
 
+TEST(Derive, KeepsColdAndWarmApart) {
+  Round round = round_of();
+  round[{Kind::Mmap}] = 2000;
+  round[{Kind::Mmap, 0, true}] = 5000;
+  round[{Kind::Munmap, 64, true}] = 1e9;  // in no slope of the warm ones
+  const std::vector<Round> rounds(3, round);
+  EXPECT_DOUBLE_EQ(*derive(rounds).costs.of(Cost::Mmap), 2000);
+  EXPECT_NEAR(*derive(rounds).costs.of(Cost::MunmapPage), 55, 1e-6);
+  const Derived cold = derive(cold_rounds(rounds));
+  EXPECT_THAT(cold.costs.known(), ElementsAre(Cost::Mmap));
+  EXPECT_DOUBLE_EQ(*cold.costs.of(Cost::Mmap), 5000);
+}
+
 TEST(Derive, WhatWasNotDoneIsNotKnown) {
   const Derived derived = derive({round_of(), round_of(), round_of()});
   for (const Cost cost : {Cost::FaultAnon16k, Cost::FaultHugetlb2m, Cost::FaultReuse, Cost::Mmap,

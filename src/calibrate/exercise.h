@@ -22,11 +22,14 @@ enum class Kind : std::uint8_t {
   AnonRead,         // first reads of anonymous pages
   FileRead,         // reads of cached file pages; size: pages that one fault maps
   FileWrite,        // first writes to private file pages
+  FileWriteMapped,  // the same after they were read
   Reuse,            // writes to pages that were shared by fork and are no more
   ShmemWrite,       // first writes to shared memory
+  HugeWriteOfTwo,   // to huge pages, while another CPU does so too
   HugetlbWrite,     // first writes to pages of a hugetlb pool
   Populate,         // MADV_POPULATE_WRITE; size: pages
   Mmap,             // of areas that merge with nothing
+  MmapFile,         // of pieces of a file
   Munmap,           // of whole areas; size: pages present
   MunmapHuge,       // size: huge pages present
   Mprotect,         // of a piece of an area, to and fro; size: pages present
@@ -40,8 +43,22 @@ enum class Kind : std::uint8_t {
 struct Key {
   Kind kind{};
   std::uint32_t size = 0;
+  bool cold = false;  // with other work between the operations
 
   auto operator<=>(const Key&) const = default;
+};
+
+// What the thread does between two operations: nothing, or other work.
+class Pause {
+ public:
+  Pause() = default;
+  explicit Pause(void (*work)()) : work_(work) {}
+  void operator()() const {
+    if (work_) work_();
+  }
+
+ private:
+  void (*work_)() = nullptr;
 };
 
 // What a recording tells of it.
@@ -53,11 +70,12 @@ struct Exercise {
   std::uint64_t operations = 0;  // faults or calls of one run()
   // Each false, with errno, where the kernel refuses; then clean() is called all the same.
   std::function<bool()> prepare;
-  std::function<bool()> run;
+  std::function<bool(Pause)> run;
   std::function<void()> clean;
   // May be empty. After run(): touches what the faults should have mapped besides, so that there
   // are more faults where they did not.
   std::function<void()> touch_rest = {};
+  bool pauses = false;  // run() pauses before each operation
 };
 
 struct Exercises {
@@ -72,7 +90,8 @@ Exercises exercises(const host::HostFacts& facts, std::uint64_t pages,
                     std::optional<int> other_cpu);
 
 // Parts of it.
-void add_faults(const host::HostFacts& facts, std::uint64_t pages, Exercises& exercises);
+void add_faults(const host::HostFacts& facts, std::uint64_t pages, std::optional<int> other_cpu,
+                Exercises& exercises);
 void add_calls(std::uint64_t pages, Exercises& exercises);
 void add_huge_unmaps(const host::HostFacts& facts, Exercises& exercises);
 void add_flushes(std::optional<int> other_cpu, Exercises& exercises);

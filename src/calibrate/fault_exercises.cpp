@@ -1,30 +1,33 @@
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <bit>
+#include <cerrno>
 #include <memory>
+#include <optional>
+#include <utility>
 
-#include "base/fd.h"
 #include "base/units.h"
 #include "calibrate/area.h"
+#include "calibrate/cached_file.h"
 #include "calibrate/exercise.h"
+#include "calibrate/neighbour.h"
 
 namespace ft::calibrate {
 
 namespace {
 
 constexpr std::uint64_t kTablePages = kHugePageSize / kPageSize;  // that one page table maps
-constexpr std::uint64_t kAround = 16;       // pages a read fault of a file maps: fault_around_bytes
-constexpr std::uint64_t kFileChunks = 256;  // of kAround pages
+constexpr std::uint64_t kAround = CachedFile::kAround;
+constexpr std::uint64_t kFileChunks = CachedFile::kMostChunks;
 constexpr std::uint64_t kNewTables = 256;
 constexpr std::uint64_t kSharedByFork = 1024;
 constexpr std::uint64_t kMostPoolPages = 16;
-constexpr std::uint64_t kHugeFaults = 24;
+constexpr std::uint64_t kLeastFolios = 24;
+constexpr std::uint64_t kMostHugeFaults = 96;  // more than a processor's caches keep
 
 using Access = void (*)(char*);
 
@@ -61,13 +64,16 @@ Exercise first_touches(Key key, Access access, std::uint64_t pages, int flags) {
                 return true;
               },
           .run =
-              [=] {
+              [=](Pause pause) {
                 for (std::uint64_t page = 0; page < pages; ++page) {
-                  if (!is_for_table(page)) access(area->page(page));
+                  if (is_for_table(page)) continue;
+                  pause();
+                  access(area->page(page));
                 }
                 return true;
               },
-          .clean = [=] { area->reset(); }};
+          .clean = [=] { area->reset(); },
+          .pauses = true};
 }
 
 Exercise new_tables() {
@@ -81,13 +87,15 @@ Exercise new_tables() {
                 return static_cast<bool>(*area);
               },
           .run =
-              [=] {
+              [=](Pause pause) {
                 for (std::uint64_t block = 0; block < kNewTables; ++block) {
+                  pause();
                   write_byte(area->data() + block * kHugePageSize);
                 }
                 return true;
               },
-          .clean = [=] { area->reset(); }};
+          .clean = [=] { area->reset(); },
+          .pauses = true};
 }
 
 // Blocks of one folio each, in areas of their own: then the largest folio that fits is that one.
@@ -113,7 +121,7 @@ Exercise folio_writes(std::uint64_t folio_bytes, std::uint64_t blocks) {
                 return true;
               },
           .run =
-              [=] {
+              [=](Pause /*pause*/) {
                 for (std::uint64_t block = 0; block < blocks; ++block) {
                   write_byte(area->data() + block * stride);
                 }
@@ -130,35 +138,6 @@ Exercise folio_writes(std::uint64_t folio_bytes, std::uint64_t blocks) {
               }};
 }
 
-// Of the program's own file: it lies on a file system that programs lie on, and is in the cache.
-class CachedFile {
- public:
-  CachedFile() : fd_(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)) {
-    struct stat status{};
-    if (fd_.valid() && ::fstat(fd_.get(), &status) == 0) {
-      const std::uint64_t whole = static_cast<std::uint64_t>(status.st_size) / kPageSize;
-      chunks_ = std::min(whole / kAround, kFileChunks);
-    }
-  }
-  // Reads what is used of it: in the page cache now.
-  bool read() const {
-    std::array<char, kAround * kPageSize> buffer;
-    for (std::uint64_t chunk = 0; chunk < chunks_; ++chunk) {
-      if (::pread(fd_.get(), buffer.data(), buffer.size(), offset(chunk)) <= 0) return false;
-    }
-    return chunks_ != 0;
-  }
-  int fd() const { return fd_.get(); }
-  std::uint64_t pages() const { return chunks_ * kAround; }
-  off_t offset(std::uint64_t chunk) const {
-    return static_cast<off_t>(chunk % chunks_ * kAround * kPageSize);
-  }
-
- private:
-  Fd fd_;
-  std::uint64_t chunks_ = 0;
-};
-
 // A start's files are cached in memory, but what the kernel keeps about them is not in the
 // processor's caches: other memory is read until it is not here either.
 void cool_caches() {
@@ -168,6 +147,10 @@ void cool_caches() {
   if (!other) return;
   for (std::uint64_t at = 0; at < kBytes; at += kLine) write_byte(other.data() + at);
 }
+
+// The chunk behind the one that was read last, and the kernel's records of it, would be on its way
+// into the caches: so the next is another. Odd, so that each comes once.
+constexpr std::uint64_t kElsewhere = 101;
 
 // Reads of `pages` at a time, each in an area of its own, so that a fault maps no more.
 Exercise file_reads(std::uint64_t pages, const std::shared_ptr<CachedFile>& file) {
@@ -184,7 +167,7 @@ Exercise file_reads(std::uint64_t pages, const std::shared_ptr<CachedFile>& file
                   char* const at = area->data() + i * stride;
                   write_byte(at + stride - kPageSize);  // the page table
                   if (::mmap(at, pages * kPageSize, PROT_READ, MAP_PRIVATE | MAP_FIXED, file->fd(),
-                             file->offset(i)) == MAP_FAILED) {
+                             file->offset(i * kElsewhere)) == MAP_FAILED) {
                     return false;
                   }
                 }
@@ -192,8 +175,9 @@ Exercise file_reads(std::uint64_t pages, const std::shared_ptr<CachedFile>& file
                 return true;
               },
           .run =
-              [=] {
+              [=](Pause pause) {
                 for (std::uint64_t i = 0; i < kFileChunks; ++i) {
+                  pause();
                   read_byte(area->data() + i * stride);
                 }
                 return true;
@@ -206,16 +190,17 @@ Exercise file_reads(std::uint64_t pages, const std::shared_ptr<CachedFile>& file
                     read_byte(area->data() + i * stride + page * kPageSize);
                   }
                 }
-              }};
+              },
+          .pauses = true};
 }
 
 // First writes to a private mapping of it, in one area: areas have what they need for pages of
 // their own (anon_vma) after the first.
-Exercise file_writes(const std::shared_ptr<CachedFile>& file) {
+Exercise file_writes(Kind kind, std::uint64_t most, const std::shared_ptr<CachedFile>& file) {
   const auto area = std::make_shared<Area>();
-  const std::uint64_t pages = file->pages();
+  const std::uint64_t pages = std::min(file->pages(), most);
   const std::uint64_t tables = (pages + kTablePages - 1) / kTablePages;
-  return {.key = {Kind::FileWrite},
+  return {.key = {kind},
           .counts = Counts::Faults,
           .operations = pages - tables,
           .prepare =
@@ -227,17 +212,24 @@ Exercise file_writes(const std::shared_ptr<CachedFile>& file) {
                   return false;
                 }
                 make_tables(*area, pages);
+                for (std::uint64_t page = 0; kind == Kind::FileWriteMapped && page < pages;
+                     ++page) {
+                  if (!is_for_table(page)) read_byte(area->page(page));
+                }
                 cool_caches();
                 return true;
               },
           .run =
-              [=] {
+              [=](Pause pause) {
                 for (std::uint64_t page = 0; page < pages; ++page) {
-                  if (!is_for_table(page)) write_byte(area->page(page));
+                  if (is_for_table(page)) continue;
+                  pause();
+                  write_byte(area->page(page));
                 }
                 return true;
               },
-          .clean = [=] { area->reset(); }};
+          .clean = [=] { area->reset(); },
+          .pauses = true};
 }
 
 // After a fork whose child is gone, a page is this process's alone again: its first write finds
@@ -261,11 +253,52 @@ Exercise reuses() {
                 return true;
               },
           .run =
-              [=] {
-                for (std::uint64_t i = 0; i < kSharedByFork; ++i) write_byte(area->page(i));
+              [=](Pause pause) {
+                for (std::uint64_t i = 0; i < kSharedByFork; ++i) {
+                  pause();
+                  write_byte(area->page(i));
+                }
                 return true;
               },
-          .clean = [=] { area->reset(); }};
+          .clean = [=] { area->reset(); },
+          .pauses = true};
+}
+
+// A power of two, so that whoever asks a moment later gets the same answer.
+std::uint64_t huge_blocks(const host::HostFacts& facts) {
+  constexpr std::uint64_t kShare = 16;  // of the memory that is free
+  const std::uint64_t room = std::bit_floor(facts.available_bytes / kShare / kHugePageSize);
+  return std::clamp<std::uint64_t>(room, 1, kMostHugeFaults);
+}
+
+// Huge pages, while another CPU zeroes some too: both want the memory's bandwidth.
+Exercise huge_writes_of_two(std::uint64_t blocks, int other_cpu) {
+  Exercise exercise = folio_writes(kHugePageSize, blocks);
+  const auto neighbour = std::make_shared<Neighbour>();
+  exercise.key.kind = Kind::HugeWriteOfTwo;
+  exercise.prepare = [prepare = std::move(exercise.prepare), neighbour, blocks, other_cpu] {
+    if (!prepare()) return false;
+    const auto own = std::make_shared<Area>(
+        Area::map(blocks * kHugePageSize, PROT_READ | PROT_WRITE, MAP_NORESERVE, kHugePageSize));
+    if (!*own || ::madvise(own->data(), own->bytes(), MADV_HUGEPAGE) != 0) return false;
+    return neighbour->start(other_cpu, [own, blocks] {
+      for (std::uint64_t block = 0; block < blocks; ++block) {
+        write_byte(own->data() + block * kHugePageSize);
+      }
+      ::madvise(own->data(), own->bytes(), MADV_DONTNEED);
+    });
+  };
+  exercise.run = [run = std::move(exercise.run), neighbour](Pause pause) {
+    neighbour->watch();
+    if (!run(pause)) return false;
+    errno = EBUSY;
+    return neighbour->ran_along();
+  };
+  exercise.clean = [clean = std::move(exercise.clean), neighbour] {
+    neighbour->stop();
+    clean();
+  };
+  return exercise;
 }
 
 Exercise pool_writes(std::uint64_t pages) {
@@ -281,7 +314,7 @@ Exercise pool_writes(std::uint64_t pages) {
                 return static_cast<bool>(*area);
               },
           .run =
-              [=] {
+              [=](Pause /*pause*/) {
                 for (std::uint64_t i = 0; i < pages; ++i) {
                   write_byte(area->data() + i * kHugePageSize);
                 }
@@ -290,7 +323,8 @@ Exercise pool_writes(std::uint64_t pages) {
           .clean = [=] { area->reset(); }};
 }
 
-void add_folios(const host::HostFacts& facts, std::uint64_t pages, Exercises& exercises) {
+void add_folios(const host::HostFacts& facts, std::uint64_t pages, std::optional<int> other_cpu,
+                Exercises& exercises) {
   if (facts.thp.enabled.empty() || (facts.thp.enabled == "never" && facts.thp.sizes.empty())) {
     exercises.left_out.push_back(fmt::format(
         "fault_anon_2m, munmap_huge, fault_anon_16k to fault_anon_1024k: {}",
@@ -308,8 +342,13 @@ void add_folios(const host::HostFacts& facts, std::uint64_t pages, Exercises& ex
       continue;
     }
     const std::uint64_t blocks =
-        std::max(kHugeFaults, std::min(pages, std::uint64_t{4096}) * kPageSize / bytes);
+        bytes == kHugePageSize
+            ? huge_blocks(facts)
+            : std::max(kLeastFolios, std::min(pages, std::uint64_t{4096}) * kPageSize / bytes);
     exercises.list.push_back(folio_writes(bytes, blocks));
+    if (bytes == kHugePageSize && other_cpu) {
+      exercises.list.push_back(huge_writes_of_two(blocks, *other_cpu));
+    }
   }
   if (!off.empty()) {
     exercises.left_out.push_back(
@@ -341,7 +380,8 @@ bool gives_folios(const host::HostFacts& facts, std::uint64_t bytes) {
   return bytes == kHugePageSize && facts.thp.sizes.empty() && enabled;
 }
 
-void add_faults(const host::HostFacts& facts, std::uint64_t pages, Exercises& exercises) {
+void add_faults(const host::HostFacts& facts, std::uint64_t pages, std::optional<int> other_cpu,
+                Exercises& exercises) {
   const auto file = std::make_shared<CachedFile>();
   auto& list = exercises.list;
   list.push_back(first_touches({Kind::AnonWrite, 1}, write_access, pages, 0));
@@ -350,9 +390,11 @@ void add_faults(const host::HostFacts& facts, std::uint64_t pages, Exercises& ex
   list.push_back(first_touches({Kind::ShmemWrite}, write_access, pages, MAP_SHARED));
   list.push_back(file_reads(1, file));
   list.push_back(file_reads(kAround, file));
-  if (file->pages() != 0) list.push_back(file_writes(file));
+  for (const Kind kind : {Kind::FileWrite, Kind::FileWriteMapped}) {
+    if (file->pages() != 0) list.push_back(file_writes(kind, pages, file));
+  }
   list.push_back(reuses());
-  add_folios(facts, pages, exercises);
+  add_folios(facts, pages, other_cpu, exercises);
   add_pool(facts, exercises);
 }
 

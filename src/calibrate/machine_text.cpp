@@ -124,6 +124,7 @@ void add_measured(std::string& text, const sim::profile::Measured& measured) {
   text += "\n[measured]\n";
   text += fmt::format("date = {}\nkernel = {}\ncpu = {}\n", toml_string(measured.date),
                       toml_string(measured.kernel), toml_string(measured.cpu));
+  if (!measured.file.empty()) text += fmt::format("file = {}\n", toml_string(measured.file));
   if (measured.noisy) text += fmt::format("noisy = {}\n", *measured.noisy);
   text += fmt::format("why = {}\n", toml_string(measured.why));
   if (measured.zeroing_bytes_per_ns) {
@@ -148,6 +149,7 @@ std::string machine_text(const MachineProfile& machine, const std::vector<std::s
   add_costs(text, "cost_spread", costs.cost_spread, true);
   add_costs(text, "recorded_ns", costs.recorded_ns, false);
   add_costs(text, "recorded_spread", costs.recorded_spread, true);
+  add_costs(text, "recorded_cold_ns", costs.recorded_cold_ns, false);
   add_reach(text, costs.tlb);
   if (costs.measured) add_measured(text, *costs.measured);
   return text;

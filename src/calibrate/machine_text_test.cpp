@@ -27,11 +27,13 @@ MachineProfile machine() {
   costs.cost_ns.set(Cost::TlbL2Hit, 1.9);
   costs.cost_spread.set(Cost::Syscall, 0.0123);
   costs.recorded_ns.set(Cost::FaultAnon, 480);
+  costs.recorded_cold_ns.set(Cost::MmapFile, 9100);
   costs.tlb.l1_entries_4k = 72;
   costs.measured.emplace();
   costs.measured->date = "2026-11-23 04:30 UTC";
   costs.measured->kernel = "6.18.44";
   costs.measured->cpu = "AMD EPYC";
+  costs.measured->file = "/usr/lib/jvm/lib/server/libjvm.so";
   costs.measured->noisy = true;
   costs.measured->why = "somebody \"else\"\nworked";
   costs.measured->zeroing_bytes_per_ns = 21.5;
@@ -58,8 +60,10 @@ TEST(MachineText, IsReadBack) {
   EXPECT_EQ(read->costs.cost_ns.of(Cost::FaultAnon2m), 95123);  // in whole nanoseconds
   EXPECT_EQ(read->costs.cost_spread.of(Cost::Syscall), 0.012);
   EXPECT_EQ(read->costs.recorded_ns.of(Cost::FaultAnon), 480);
+  EXPECT_EQ(read->costs.recorded_cold_ns, written.costs.recorded_cold_ns);
   EXPECT_EQ(read->costs.tlb, written.costs.tlb);
   ASSERT_TRUE(read->costs.measured);
+  EXPECT_EQ(read->costs.measured->file, written.costs.measured->file);
   EXPECT_EQ(read->costs.measured->noisy, true);
   EXPECT_EQ(read->costs.measured->why, "somebody \"else\"?worked");
   EXPECT_EQ(read->costs.measured->memory_latency_ns,
@@ -70,8 +74,8 @@ TEST(MachineText, LeavesOutWhatIsNotKnown) {
   MachineProfile profile = machine();
   profile.costs = {};
   const std::string text = machine_text(profile, {});
-  for (const char* section :
-       {"[cost_ns]", "[recorded_ns]", "[cost_spread]", "[measured_tlb]", "[measured]"}) {
+  for (const char* section : {"[cost_ns]", "[recorded_ns]", "[recorded_cold_ns]", "[cost_spread]",
+                              "[measured_tlb]", "[measured]"}) {
     EXPECT_THAT(text, Not(HasSubstr(section)));
   }
   EXPECT_TRUE(sim::profile::parse_machine(text, "m.toml"));

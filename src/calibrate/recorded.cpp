@@ -13,12 +13,13 @@ namespace ft::calibrate {
 
 namespace {
 
-// A mark's address: a prefix nobody's memory begins with, the kind, the size, begin or end.
+// A mark's address: a prefix nobody's memory begins with, the kind, the size, begin or end, cold.
 constexpr std::uint64_t kPrefix = 0x5e;
 constexpr unsigned kPrefixShift = 40;
 constexpr unsigned kKindShift = 32;
 constexpr unsigned kSizeShift = 16;
 constexpr std::uint64_t kBegin = std::uint64_t{1} << kPageShift;
+constexpr std::uint64_t kCold = kBegin << 1U;
 
 // The mean of what is left when those that waited for the CPU are put aside.
 double typical(std::vector<double> durations) {
@@ -38,7 +39,7 @@ bool about(std::size_t seen, std::uint64_t wanted) {
 
 std::uint64_t mark_of(Key key, bool begin) {
   return kPrefix << kPrefixShift | static_cast<std::uint64_t>(key.kind) << kKindShift |
-         std::uint64_t{key.size} << kSizeShift | (begin ? kBegin : 0);
+         std::uint64_t{key.size} << kSizeShift | (begin ? kBegin : 0) | (key.cold ? kCold : 0);
 }
 
 std::optional<Mark> mark_from(const event::Syscall& call) {
@@ -46,7 +47,8 @@ std::optional<Mark> mark_from(const event::Syscall& call) {
   const std::uint64_t address = call.addr();
   if (address >> kPrefixShift != kPrefix) return std::nullopt;
   return Mark{.key = {.kind = static_cast<Kind>(address >> kKindShift & 0xff),
-                      .size = static_cast<std::uint32_t>(address >> kSizeShift & 0xffff)},
+                      .size = static_cast<std::uint32_t>(address >> kSizeShift & 0xffff),
+                      .cold = (address & kCold) != 0},
               .begin = (address & kBegin) != 0};
 }
 

@@ -20,7 +20,7 @@ Exercise exercise(Key key, Counts counts, std::uint64_t operations) {
           .counts = counts,
           .operations = operations,
           .prepare = [] { return true; },
-          .run = [] { return true; },
+          .run = [](Pause /*pause*/) { return true; },
           .clean = [] {}};
 }
 
@@ -55,7 +55,7 @@ class Recording : public ::testing::Test {
 
 TEST(Marks, AreReadAsTheyWereWritten) {
   for (const Key key : {Key{Kind::NullCall}, Key{Kind::Munmap, 2048}, Key{Kind::Brk, 0},
-                        Key{Kind::AnonWrite, 512}}) {
+                        Key{Kind::AnonWrite, 512}, Key{Kind::Mmap, 0, true}}) {
     for (const bool begin : {true, false}) {
       const auto mark = mark_from(call(1, SYS_madvise, mark_of(key, begin), 0, 10));
       ASSERT_TRUE(mark);

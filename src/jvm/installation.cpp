@@ -1,6 +1,10 @@
 #include "jvm/installation.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 
 #include "base/text.h"
 
@@ -66,6 +70,34 @@ Result<int> feature_release_of(std::string_view release_file_text) {
     return fail("release file", "JAVA_VERSION does not begin with a number");
   }
   return fail("release file", "it has no line JAVA_VERSION");
+}
+
+std::string libjvm_of_command(const std::string& command) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  fs::path launcher;
+  if (command.find('/') != std::string::npos) {
+    launcher = command;
+  } else {
+    const char* path = std::getenv("PATH");
+    for (const std::string_view folder : split(path ? path : "/usr/bin:/bin", ':')) {
+      const fs::path candidate = fs::path(folder.empty() ? "." : folder) / command;
+      if (::access(candidate.c_str(), X_OK) == 0 && fs::is_regular_file(candidate, ignored)) {
+        launcher = candidate;
+        break;
+      }
+    }
+  }
+  if (launcher.empty()) return {};
+  const fs::path real = fs::canonical(launcher, ignored);
+  if (ignored) return {};
+  const fs::path home = real.parent_path().parent_path();
+  for (const char* place : {"lib/server/libjvm.so", "lib/client/libjvm.so",
+                            "lib/amd64/server/libjvm.so", "jre/lib/amd64/server/libjvm.so"}) {
+    const fs::path libjvm = home / place;
+    if (fs::is_regular_file(libjvm, ignored)) return libjvm.string();
+  }
+  return {};
 }
 
 }  // namespace ft::jvm

@@ -25,6 +25,10 @@ std::optional<Installation> installation_of(std::string_view libjvm_path);
 
 bool is_libjvm(std::string_view path);
 
+// The libjvm.so the command will load, judged by its path alone: "java" looked up in PATH, links
+// resolved, then ../lib/server beside it. Empty where that is no JDK's launcher.
+std::string libjvm_of_command(const std::string& command);
+
 // JAVA_VERSION="17.0.15" of the text of JAVA_HOME/release: 17. Fails where there is no such line.
 Result<int> feature_release_of(std::string_view release_file_text);
 

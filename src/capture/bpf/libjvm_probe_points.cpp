@@ -5,9 +5,7 @@
 #include <gelf.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -126,34 +124,6 @@ Result<std::vector<ProbePoint>> find_libjvm_probe_points(const std::string& path
   read_usdt_notes(elf.get(), points);
   find_aux_mapper(elf.get(), points);
   return points;
-}
-
-std::string libjvm_of_command(const std::string& command) {
-  namespace fs = std::filesystem;
-  std::error_code ignored;
-  fs::path launcher;
-  if (command.find('/') != std::string::npos) {
-    launcher = command;
-  } else {
-    const char* path = std::getenv("PATH");
-    for (const std::string_view folder : split(path ? path : "/usr/bin:/bin", ':')) {
-      const fs::path candidate = fs::path(folder.empty() ? "." : folder) / command;
-      if (::access(candidate.c_str(), X_OK) == 0 && fs::is_regular_file(candidate, ignored)) {
-        launcher = candidate;
-        break;
-      }
-    }
-  }
-  if (launcher.empty()) return {};
-  const fs::path real = fs::canonical(launcher, ignored);
-  if (ignored) return {};
-  const fs::path home = real.parent_path().parent_path();
-  for (const char* place : {"lib/server/libjvm.so", "lib/client/libjvm.so",
-                            "lib/amd64/server/libjvm.so", "jre/lib/amd64/server/libjvm.so"}) {
-    const fs::path libjvm = home / place;
-    if (fs::is_regular_file(libjvm, ignored)) return libjvm.string();
-  }
-  return {};
 }
 
 }  // namespace ft::capture::bpf

@@ -19,8 +19,4 @@ struct ProbePoint {
 // What is not there is left out: a build without USDT gives fewer phases, not an error.
 Result<std::vector<ProbePoint>> find_libjvm_probe_points(const std::string& path);
 
-// The libjvm.so the command will load, judged by its path alone: "java" looked up in PATH, links
-// resolved, then ../lib/server beside it. Empty where that is no JDK's launcher.
-std::string libjvm_of_command(const std::string& command);
-
 }  // namespace ft::capture::bpf

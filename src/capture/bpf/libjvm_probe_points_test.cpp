@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <set>
 
+#include "jvm/installation.h"
+
 namespace ft::capture::bpf {
 namespace {
 
@@ -13,7 +15,7 @@ TEST(LibjvmProbePoints, AreFoundInEveryInstalledJdk) {
   int jdks = 0;
   for (const char* home :
        {"/usr/lib/jvm/java-17-openjdk-amd64", "/usr/lib/jvm/temurin-25-jdk-amd64"}) {
-    const std::string libjvm = libjvm_of_command(std::string(home) + "/bin/java");
+    const std::string libjvm = jvm::libjvm_of_command(std::string(home) + "/bin/java");
     if (libjvm.empty()) continue;
     ++jdks;
     const auto points = find_libjvm_probe_points(libjvm);
@@ -35,8 +37,8 @@ TEST(LibjvmProbePoints, OtherFilesAreAnswered) {
   EXPECT_FALSE(find_libjvm_probe_points("/nonexistent"));
   EXPECT_FALSE(find_libjvm_probe_points("/etc/passwd"));
   EXPECT_TRUE(find_libjvm_probe_points("/proc/self/exe").value().empty());
-  EXPECT_EQ(libjvm_of_command("ls"), "");
-  EXPECT_EQ(libjvm_of_command("no-such-command"), "");
+  EXPECT_EQ(jvm::libjvm_of_command("ls"), "");
+  EXPECT_EQ(jvm::libjvm_of_command("no-such-command"), "");
 }
 
 }  // namespace

@@ -16,10 +16,10 @@ class Adder {
     PartTime time{.part = part, .count = work.count, .operations = work.operations.total()};
     for (std::size_t i = 0; i < profile::kCosts; ++i) {
       const auto cost = static_cast<profile::Cost>(i);
-      add(time, work.operations.of(cost), prices_.of(cost), cost, error_of_[i]);
+      add(time, work.operations.of(cost), work.coldness[i], prices_.of(cost), cost, error_of_[i]);
     }
     double error = 0;  // of what has no name, each part has its own price
-    add(time, work.operations.nameless, prices_.of(part), std::nullopt, error);
+    add(time, work.operations.nameless, 0, prices_.of(part), std::nullopt, error);
     squares_ += error * error;
     sum_of(part) += time.ns;
     result_.operations += time.operations;
@@ -39,7 +39,7 @@ class Adder {
     return part.is_call() ? result_.call_ns : result_.fault_ns;
   }
 
-  void add(PartTime& time, std::uint64_t count, const std::optional<Price>& price,
+  void add(PartTime& time, std::uint64_t count, double coldness, const std::optional<Price>& price,
            std::optional<profile::Cost> cost, double& error) {
     if (count == 0) return;
     if (!price) {
@@ -47,7 +47,8 @@ class Adder {
       result_.unpriced.push_back({time.part, cost, count});
       return;
     }
-    const double ns = static_cast<double>(count) * price->ns;
+    const double ns =
+        static_cast<double>(count) * price->ns + coldness * (price->cold() - price->ns);
     time.ns += ns;
     result_.ns_by[static_cast<std::size_t>(price->origin)] += ns;
     if (price->spread) {

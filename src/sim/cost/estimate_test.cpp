@@ -131,6 +131,50 @@ TEST(PriceList, PrefersWhatARecordingWouldShow) {
   EXPECT_EQ(prices.of(Cost::FaultAnon)->origin, Origin::MachineRecorded);
   EXPECT_EQ(prices.of(Cost::FaultCow)->origin, Origin::MachineProgram);
   EXPECT_FALSE(prices.of(Cost::Mmap));
+  EXPECT_EQ(prices.of(Cost::FaultAnon)->cold(), 700);
+}
+
+TEST(PriceList, TakesTheNearestPriceThereIs) {
+  profile::MachineCosts costs;
+  costs.recorded_ns.set(Cost::Mmap, 2000);
+  costs.recorded_ns.set(Cost::FaultCowMapped, 2600);
+  PriceList prices = PriceList::of_machine(costs);
+  EXPECT_EQ(prices.of(Cost::MmapFile)->ns, 2000);
+  EXPECT_EQ(prices.of(Cost::FaultCow)->ns, 2600);
+  EXPECT_FALSE(prices.of(Cost::FaultAnon2m));
+  prices.complete(prices_of({{Cost::FaultAnon2mOfTwo, 240'000}}));
+  prices.take_from_relatives();
+  EXPECT_EQ(prices.of(Cost::FaultAnon2m)->ns, 240'000);
+}
+
+TEST(Estimate, ColdOperationsTakeMore) {
+  profile::MachineCosts costs;
+  costs.recorded_ns.set(Cost::FaultAnon, 1800);
+  costs.recorded_cold_ns.set(Cost::FaultAnon, 3800);
+  costs.recorded_ns.set(Cost::MunmapPage, 50);
+  const PriceList prices = PriceList::of_machine(costs);
+  Operations one;
+  one.add(Cost::FaultAnon);
+  one.add(Cost::MunmapPage, 10);
+  PartWork part;
+  part.add(one, 0);
+  part.add(one, 0.25);
+  part.add(one, 1);
+  Work work;
+  work.emplace(PartId::of(Kind::AnonymousPage), part);
+  EXPECT_DOUBLE_EQ(estimate(work, prices).ns(), 1800 + 2300 + 3800 + 30 * 50);
+}
+
+TEST(Coldness, RisesFromNothingToOne) {
+  EXPECT_EQ(coldness_after(-5), 0);
+  EXPECT_EQ(coldness_after(0), 0);
+  EXPECT_DOUBLE_EQ(coldness_after(3'000), 0.15);
+  EXPECT_DOUBLE_EQ(coldness_after(20'000), 0.35);
+  EXPECT_EQ(coldness_after(60'000), 1);
+  EXPECT_EQ(coldness_after(1'000'000'000'000), 1);
+  for (Nanoseconds ns = 0; ns < 70'000; ns += 500) {
+    EXPECT_LE(coldness_after(ns), coldness_after(ns + 500));
+  }
 }
 
 TEST(PriceList, IsCompletedWithoutBeingChanged) {

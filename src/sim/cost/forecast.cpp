@@ -13,6 +13,7 @@ Basis::Basis(const Recorded& recorded, const profile::MachineCosts& machine)
     recorded_ = std::move(evaluated.sums);
     outside_ns_ = std::max<Nanoseconds>(*recorded.total_ns - recorded_->total_ns(), 0);
   }
+  prices_.take_from_relatives();
   unchanged_ = estimate(recorded.work, prices_);
 }
 

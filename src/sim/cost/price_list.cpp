@@ -1,6 +1,7 @@
 #include "sim/cost/price_list.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ft::sim::cost {
 
@@ -11,12 +12,29 @@ PriceList PriceList::of_machine(const profile::MachineCosts& costs) {
   for (std::size_t i = 0; i < profile::kCosts; ++i) {
     const auto cost = static_cast<Cost>(i);
     if (const auto recorded = costs.recorded_ns.of(cost)) {
-      list.set(cost, {*recorded, costs.recorded_spread.of(cost), Origin::MachineRecorded});
+      list.set(cost, {*recorded, costs.recorded_spread.of(cost), Origin::MachineRecorded,
+                      costs.recorded_cold_ns.of(cost)});
     } else if (const auto program = costs.cost_ns.of(cost)) {
       list.set(cost, {*program, costs.cost_spread.of(cost), Origin::MachineProgram});
     }
   }
+  list.take_from_relatives();
   return list;
+}
+
+void PriceList::take_from_relatives() {
+  constexpr std::array<std::pair<Cost, Cost>, 3> kRelatives = {
+      {{Cost::FaultAnon2mOfTwo, Cost::FaultAnon2m},
+       {Cost::FaultCowMapped, Cost::FaultCow},
+       {Cost::MmapFile, Cost::Mmap}}};
+  const auto take = [this](Cost cost, Cost relative) {
+    auto& price = prices_[static_cast<std::size_t>(cost)];
+    if (!price) price = of(relative);
+  };
+  for (const auto& [special, usual] : kRelatives) {
+    take(special, usual);
+    take(usual, special);
+  }
 }
 
 std::optional<Price> PriceList::of(PartId part) const {

@@ -24,11 +24,15 @@ struct Price {
   // The middle half of what was measured, over its median; nothing: not told.
   std::optional<double> spread;
   Origin origin = Origin::Recording;
+  // Where the thread has done other work for long; nothing: the same.
+  std::optional<double> cold_ns = {};
+
+  double cold() const { return cold_ns.value_or(ns); }
 };
 
 class PriceList {
  public:
-  // [recorded_ns]; [cost_ns] for what is missing there.
+  // [recorded_ns] and [recorded_cold_ns]; [cost_ns] for what is missing there; relatives.
   static PriceList of_machine(const profile::MachineCosts& costs);
 
   void set(profile::Cost cost, const Price& price) {
@@ -42,6 +46,9 @@ class PriceList {
   }
   std::optional<Price> of(PartId part) const;
 
+  // What has no price takes that of what differs little from it, where that has one: mapping a file
+  // or no file, copying a page that was mapped or not, zeroing a huge page alone or not.
+  void take_from_relatives();
   // Takes from `other` what is not priced here.
   void complete(const PriceList& other);
   bool empty() const;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 
+#include "base/units.h"
 #include "event/syscall_table.h"
 #include "sim/fault/outcome.h"
 #include "sim/profile/costs.h"
@@ -60,9 +61,17 @@ struct Operations {
   auto operator<=>(const Operations&) const = default;
 };
 
+// Between two faults or calls a thread runs its own code, and the kernel's leaves the caches: from
+// 0 (at once after the last one) to 1 (after so long that it makes no difference any more).
+double coldness_after(Nanoseconds other_work);
+
 struct PartWork {
   std::uint64_t count = 0;  // faults, or calls
   Operations operations;
+  std::array<double, profile::kCosts> coldness{};  // by operation, the sum over all of that kind
+
+  // One fault or call more.
+  void add(const Operations& more, double coldness_of_each);
 };
 
 using Work = std::map<PartId, PartWork>;

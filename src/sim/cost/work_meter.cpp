@@ -95,7 +95,7 @@ Operations operations_of(const fault::Outcome& outcome, const virt::Vma* area) {
       break;
     case Kind::WriteProtect:
       if (outcome.order == 0) {
-        operations.add(Cost::FaultCow);
+        operations.add(Cost::FaultCowMapped);
       } else {
         ++operations.nameless;
       }
@@ -128,10 +128,10 @@ Operations operations_of(const fault::Outcome& outcome, const virt::Vma* area) {
 
 // --- calls ---------------------------------------------------------------------------------------
 
-std::optional<Cost> cost_of(SyscallNumber number) {
-  switch (number) {
+std::optional<Cost> cost_of(const event::Syscall& call) {
+  switch (call.number) {
     case SyscallNumber::Mmap:
-      return Cost::Mmap;
+      return (call.flags() & MAP_ANONYMOUS) != 0 ? Cost::Mmap : Cost::MmapFile;
     case SyscallNumber::Munmap:
       return Cost::Munmap;
     case SyscallNumber::Mprotect:
@@ -236,7 +236,7 @@ void WorkMeter::add_populated(const replay::Scene& scene, Operations& operations
 
 Operations WorkMeter::operations_of(const event::Syscall& call, const replay::Scene& scene) const {
   Operations operations;
-  if (const auto cost = cost_of(call.number)) {
+  if (const auto cost = cost_of(call)) {
     operations.add(*cost);
   } else {
     ++operations.nameless;
@@ -267,10 +267,30 @@ Operations WorkMeter::operations_of(const event::Syscall& call, const replay::Sc
   return operations;
 }
 
-void WorkMeter::add(PartId part, const Operations& operations, Nanoseconds ns) {
-  PartWork& work = work_[part];
-  ++work.count;
-  work.operations.add(operations);
+double WorkMeter::enter(event::Tid tid, Nanoseconds ts, Nanoseconds dur) {
+  const auto [stay, is_new] = stays_.try_emplace(tid);
+  const double coldness = is_new ? 1 : coldness_after(ts - stay->second.to);
+  const Nanoseconds to = ts + std::max<Nanoseconds>(dur, 0);
+  if (is_new || to > stay->second.to) stay->second = {.from = ts, .to = to};
+  return coldness;
+}
+
+bool WorkMeter::is_in_company(event::Tid tid, Nanoseconds ts, Nanoseconds dur) const {
+  return std::ranges::any_of(stays_, [&](const auto& one) {
+    return one.first != tid && one.second.from < ts + dur && one.second.to > ts;
+  });
+}
+
+// Zeroing wants the memory's bandwidth, which others take a share of.
+void WorkMeter::note_company(event::Tid tid, Nanoseconds ts, Nanoseconds dur,
+                             Operations& operations) const {
+  std::uint64_t& alone = operations.counts[static_cast<std::size_t>(Cost::FaultAnon2m)];
+  if (alone == 0 || !is_in_company(tid, ts, dur)) return;
+  operations.add(Cost::FaultAnon2mOfTwo, std::exchange(alone, 0));
+}
+
+void WorkMeter::add(PartId part, const Operations& operations, Nanoseconds ns, double coldness) {
+  work_[part].add(operations, coldness);
   if (ns >= 0) times_.add(part, operations, ns);
 }
 
@@ -279,14 +299,16 @@ void WorkMeter::after_call(const replay::Step& step, const replay::CallOutcome& 
   const event::Syscall& call = material_.trace.syscalls[step.index];
   if (!is_memory(call) || !call.finished) return;
   const Nanoseconds ns = call.dur < 0 ? call.dur : call.dur - nested_[step.index];
-  const bool modelled = replay::kind_of(call) == replay::CallKind::Modelled;
-  Operations asks;  // does nothing to the address space
-  if (const auto cost = cost_of(call.number)) {
-    asks.add(*cost);
+  Operations operations;
+  if (replay::kind_of(call) == replay::CallKind::Modelled) {
+    operations = operations_of(call, scene);
+    note_company(call.tid, call.ts, call.dur, operations);
+  } else if (const auto cost = cost_of(call)) {  // does nothing to the address space
+    operations.add(*cost);
   } else {
-    asks.nameless = 1;
+    operations.nameless = 1;
   }
-  add(PartId::of(call.number), modelled ? operations_of(call, scene) : asks, ns);
+  add(PartId::of(call.number), operations, ns, enter(call.tid, call.ts, call.dur));
 }
 
 void WorkMeter::after_fault(const replay::Step& step, const replay::FaultOutcome& outcome,
@@ -295,13 +317,15 @@ void WorkMeter::after_fault(const replay::Step& step, const replay::FaultOutcome
   // What ends in a signal is in no kernel mm time; another thread's fault that was in time is.
   const bool served = !outcome.model.signalled() && outcome.model.kind != fault::Kind::NoFault;
   if (!served || fault.kind == event::FaultKind::Unfinished) return;
+  const double coldness = enter(fault.tid, fault.ts, fault.dur);
   if (outcome.model.major) {
     Operations waits;
     waits.nameless = 1;
-    return add(PartId::major(), waits, fault.dur);
+    return add(PartId::major(), waits, fault.dur, coldness);
   }
-  add(PartId::of(outcome.model.kind),
-      cost::operations_of(outcome.model, scene.process.find_area(fault.addr)), fault.dur);
+  Operations operations = cost::operations_of(outcome.model, scene.process.find_area(fault.addr));
+  note_company(fault.tid, fault.ts, fault.dur, operations);
+  add(PartId::of(outcome.model.kind), operations, fault.dur, coldness);
 }
 
 Recorded WorkMeter::take() {

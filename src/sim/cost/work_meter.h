@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "sim/cost/forecast.h"
@@ -48,12 +49,22 @@ class WorkMeter final : public replay::Observer {
   Operations operations_of(const event::Syscall& call, const replay::Scene& scene) const;
   void add_populated(const replay::Scene& scene, Operations& operations,
                      std::uint64_t& pages) const;
-  void add(PartId part, const Operations& operations, Nanoseconds ns);
+  void add(PartId part, const Operations& operations, Nanoseconds ns, double coldness);
+  // How cold the kernel is for a thread that comes at `ts`, and will be back after `dur`.
+  double enter(event::Tid tid, Nanoseconds ts, Nanoseconds dur);
+  // Whether another thread was in the kernel meanwhile.
+  bool is_in_company(event::Tid tid, Nanoseconds ts, Nanoseconds dur) const;
+  void note_company(event::Tid tid, Nanoseconds ts, Nanoseconds dur, Operations& operations) const;
 
   const replay::Material& material_;
   std::span<const std::uint64_t> blocks_;
   std::vector<Nanoseconds> nested_;  // by call: faults of its thread inside it
   Before before_;
+  struct Stay {
+    Nanoseconds from = 0;
+    Nanoseconds to = 0;
+  };
+  std::unordered_map<event::Tid, Stay> stays_;  // the last of each thread in the kernel
   Work work_;
   RecordedTimes times_;
 };

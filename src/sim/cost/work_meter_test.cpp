@@ -1,6 +1,9 @@
 #include "sim/cost/work_meter.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <cerrno>
 
 #include "sim/phys/frame_store.h"
 #include "sim/replay/test_trace.h"
@@ -62,6 +65,29 @@ TEST(WorkMeter, CountsFaultsAndTheirTables) {
   EXPECT_EQ(recorded.total_ns, 5 * 500);
 }
 
+TEST(WorkMeter, KnowsHowLongAThreadWasAway) {
+  auto trace = started();
+  trace.thread(kPid + 1);
+  trace.fault(kPlace, kWrite).dur = 1000;              // the first of all but mmap
+  trace.fault(kPlace + kPageSize, kWrite).dur = 1000;  // at once
+  trace.now += 19'000;
+  trace.fault(kPlace + 2 * kPageSize, kWrite);            // 20 us from the last one's begin
+  trace.fault(kPlace + 3 * kPageSize, kWrite, kPid + 1);  // new here
+  const Recorded recorded = measure(trace.material);
+  const PartWork& anon = recorded.work.at(PartId::of(Kind::AnonymousPage));
+  EXPECT_DOUBLE_EQ(anon.coldness[static_cast<std::size_t>(Cost::FaultAnon)],
+                   coldness_after(500) + 0 + coldness_after(19'000) + 1);
+}
+
+TEST(WorkMeter, TellsFilesFromOtherMemory) {
+  auto trace = started();
+  trace.call(SyscallNumber::Mmap, {0, kPageSize, PROT_READ, MAP_PRIVATE, ~0ULL, 0}, -EBADF);
+  const Recorded recorded = measure(trace.material);
+  const PartId mmap = PartId::of(SyscallNumber::Mmap);
+  EXPECT_EQ(done(recorded, mmap, Cost::Mmap), 1U);
+  EXPECT_EQ(done(recorded, mmap, Cost::MmapFile), 1U);
+}
+
 TEST(WorkMeter, CountsPagesThatCallsFreeAndProtect) {
   auto trace = started();
   for (int i = 0; i < 5; ++i) trace.fault(kPlace + i * kPageSize, kWrite);
@@ -110,6 +136,26 @@ TEST(WorkMeter, CountsHugePages) {
   const PartId munmap = PartId::of(SyscallNumber::Munmap);
   EXPECT_EQ(done(recorded, munmap, Cost::MunmapHuge), 1U);
   EXPECT_EQ(done(recorded, munmap, Cost::MunmapPage), 0U);
+}
+
+TEST(WorkMeter, TwoThatZeroAtOnceAreInCompany) {
+  for (const bool together : {false, true}) {
+    replay::testing::TraceBuilder trace;
+    trace.thread(kPid + 1);
+    trace.material.trace.meta["host.thp.enabled"] = "always";
+    trace.exec_snapshot();
+    const std::uint64_t place = 0x600000000;
+    trace.call(SyscallNumber::Mmap,
+               {place, 2 * kHugePageSize, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, ~0ULL, 0},
+               static_cast<std::int64_t>(place));
+    trace.fault(place, kWrite).dur = together ? 200'000 : 500;
+    trace.fault(place + kHugePageSize, kWrite, kPid + 1).dur = 200'000;
+    const Recorded recorded = measure(trace.material);
+    const PartId huge = PartId::of(Kind::HugeAnonymous);
+    EXPECT_EQ(done(recorded, huge, Cost::FaultAnon2mOfTwo), together ? 1U : 0U);
+    EXPECT_EQ(done(recorded, huge, Cost::FaultAnon2m), together ? 1U : 2U);
+  }
 }
 
 TEST(WorkMeter, CountsAFaultInsideACallOnce) {

@@ -95,6 +95,7 @@ Result<std::optional<Measured>> measured_of(TomlView& root, std::size_t nodes) {
   measured.date = FT_TRY(table->text("date")).value_or("");
   measured.kernel = FT_TRY(table->text("kernel")).value_or("");
   measured.cpu = FT_TRY(table->text("cpu")).value_or("");
+  measured.file = FT_TRY(table->text("file")).value_or("");
   measured.noisy = FT_TRY(table->flag("noisy"));
   measured.why = FT_TRY(table->text("why")).value_or("");
   measured.zeroing_bytes_per_ns = FT_TRY(table->number("zeroing_bytes_per_ns", 0, kMostNs));
@@ -109,6 +110,7 @@ Result<MachineCosts> costs_of(TomlView& root, std::size_t nodes) {
   MachineCosts costs;
   costs.cost_ns = FT_TRY(section(root, "cost_ns"));
   costs.recorded_ns = FT_TRY(section(root, "recorded_ns"));
+  costs.recorded_cold_ns = FT_TRY(section(root, "recorded_cold_ns"));
   costs.cost_spread = FT_TRY(spreads(root, "cost_spread", "cost_ns", costs.cost_ns));
   costs.recorded_spread =
       FT_TRY(spreads(root, "recorded_spread", "recorded_ns", costs.recorded_ns));

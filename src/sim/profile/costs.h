@@ -23,17 +23,20 @@ enum class Cost : std::uint8_t {
   FaultAnon256k,
   FaultAnon512k,
   FaultAnon1024k,
-  FaultAnon2m,     // a huge page, zeroed, and the table deposited with it
-  FaultZeroPage,   // first read of anonymous memory: maps the page of zeroes
-  FaultFile,       // read of a file page in the page cache, without neighbours
-  FaultFilePage,   // each further page that such a fault maps around it
-  FaultCow,        // first write to a private page of a file, or to the page of zeroes: copies
+  FaultAnon2m,       // a huge page, zeroed, and the table deposited with it
+  FaultAnon2mOfTwo,  // the same while another CPU zeroes one
+  FaultZeroPage,     // first read of anonymous memory: maps the page of zeroes
+  FaultFile,         // read of a file page in the page cache, without neighbours
+  FaultFilePage,     // each further page that such a fault maps around it
+  FaultCow,          // first touch of a private page of a file, a write: copies
+  FaultCowMapped,  // write to a page of a file that is mapped to be read, or to the page of zeroes
   FaultReuse,      // write to a page that may just be made writable: copies nothing
   FaultShmem,      // first write to a page of shared memory
   FaultHugetlb2m,  // first touch of a page of a hugetlb pool, zeroed
   PageTable,       // what a fault takes more where it makes a page table too
   PopulatePage,    // each page of MAP_POPULATE, MADV_POPULATE_WRITE
-  Mmap,            // the call, without what depends on pages: as of all below
+  Mmap,            // the call, without what depends on pages: as of all below; of no file
+  MmapFile,        // of a file, privately
   Munmap,
   MunmapPage,  // each present small page unmapped and freed
   Mprotect,
@@ -87,6 +90,7 @@ struct Measured {
   std::string date;    // "2026-11-23 04:30"
   std::string kernel;  // as uname -r has it
   std::string cpu;     // the processor's name
+  std::string file;    // that was mapped
   std::optional<bool> noisy;
   std::string why;  // what made it so, or what was looked at
   std::optional<double> zeroing_bytes_per_ns;
@@ -102,6 +106,9 @@ struct Measured {
 struct MachineCosts {
   Costs cost_ns;      // to the program, that nobody records: as its own clock tells
   Costs recorded_ns;  // as a recording tells: without entry and exit, with the probes' own time
+  // The same where the thread did other work for long enough since its last fault or call that the
+  // kernel's code and data had left the nearest caches.
+  Costs recorded_cold_ns;
   Costs cost_spread;
   Costs recorded_spread;
   MeasuredTlb tlb;
