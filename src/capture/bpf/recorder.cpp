@@ -230,7 +230,8 @@ Result<RecordResult> Recorder::launch(RecorderSignals& signals) {
   held_process_ = target;
   tell_start("bpf", options_.command, start_, sink_);
   tell(sink_, "target.pid", target);
-  if (const std::string libjvm = jvm::libjvm_of_command(options_.command.front()); !libjvm.empty()) {
+  if (const std::string libjvm = jvm::libjvm_of_command(options_.command.front());
+      !libjvm.empty()) {
     marker_->mark_now({target, libjvm, libjvm});
   }
   host::take_host_snapshot("start", now(), sink_);
