@@ -327,7 +327,7 @@ void add_folios(const host::HostFacts& facts, std::uint64_t pages, std::optional
                 Exercises& exercises) {
   if (facts.thp.enabled.empty() || (facts.thp.enabled == "never" && facts.thp.sizes.empty())) {
     exercises.left_out.push_back(fmt::format(
-        "fault_anon_2m, munmap_huge, fault_anon_16k to fault_anon_1024k: {}",
+        "fault_anon_2m, fault_anon_2m_of_two, munmap_huge, fault_anon_16k to fault_anon_1024k: {}",
         facts.thp.enabled.empty() ? "this kernel has no transparent huge pages"
                                   : "transparent huge pages are switched off (enabled is never)"));
     return;
@@ -338,7 +338,10 @@ void add_folios(const host::HostFacts& facts, std::uint64_t pages, std::optional
         bytes == kHugePageSize ? "fault_anon_2m" : fmt::format("fault_anon_{}k", bytes / kKiB);
     if (!gives_folios(facts, bytes)) {
       off.push_back(name);
-      if (bytes == kHugePageSize) off.emplace_back("munmap_huge");
+      if (bytes == kHugePageSize) {
+        off.emplace_back("fault_anon_2m_of_two");
+        off.emplace_back("munmap_huge");
+      }
       continue;
     }
     const std::uint64_t blocks =

@@ -66,7 +66,8 @@ void add_flushes(std::optional<int> other_cpu, Exercises& exercises) {
     exercises.list.push_back(flips(Kind::Mprotect, pages, -1));
   }
   if (!other_cpu) {
-    exercises.left_out.emplace_back("flush_remote: this process may run on one CPU only");
+    exercises.left_out.emplace_back(
+        "flush_remote, fault_anon_2m_of_two: this process may run on one CPU only");
     return;
   }
   exercises.list.push_back(flips(Kind::MprotectTwoCpus, 1, *other_cpu));
