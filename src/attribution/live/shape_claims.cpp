@@ -187,6 +187,9 @@ class ShapeClaimer {
         continue;
       if (!is_anonymous(stack) || !stack.writable || stack.executable) continue;
       if (stack.range.start != guard.range.end) continue;
+      // Of one that is known, what is left was joined with it by the kernel, and is another's.
+      const std::vector<AddressRange> unknown = unclaimed(stack.range, claims_);
+      if (unknown.empty() || unknown.front().start != stack.range.start) continue;
       const bool own_guard = guard.range.size() == kPageSize;
       const std::uint64_t size = stack.range.size() + (own_guard ? 0 : guard.range.size());
       const bool usual = size >= 128 * kKiB && size <= 64 * kMiB && size % (64 * kKiB) == 0;
