@@ -1,6 +1,9 @@
 #include "capture/bpf/loss_report.h"
 
+#include <fmt/format.h>
+
 #include <array>
+#include <string>
 
 namespace ft::capture::bpf {
 
@@ -38,7 +41,7 @@ constexpr std::array kRingLosses = {
 void report_losses(const Probes& probes, const MessageDecoder& decoder, event::EventSink& sink) {
   const ft_losses& losses = probes.losses();
   const auto report = [&](const char* kind, std::uint64_t count, LossSeverity severity,
-                          const char* meaning) {
+                          const std::string& meaning) {
     sink.on_loss({.kind = kind, .count = count, .severity = severity, .meaning = meaning});
   };
   for (const RingLoss& loss : kRingLosses) {
@@ -48,8 +51,10 @@ void report_losses(const Probes& probes, const MessageDecoder& decoder, event::E
          "threads whose place in the probes' table was taken by another live thread");
   report("system calls without entry", losses.calls_without_entry, LossSeverity::DataLoss,
          "system calls seen to return but not to begin");
-  report("probe re-entered", probes.probes_reentered(), LossSeverity::DataLoss,
-         "events inside a probe that was already running on that CPU");
+  const Probes::Reentered reentered = probes.probes_reentered();
+  const std::string which = reentered.probes.empty() ? "" : fmt::format(" ({})", reentered.probes);
+  report("probe re-entered", reentered.count, LossSeverity::DataLoss,
+         "events inside a probe that was already running on that CPU" + which);
   report("message not understood", decoder.messages_not_understood(), LossSeverity::DataLoss,
          "messages of the probes that the recorder could not read");
   report("stack truncated", losses.stacks_truncated, LossSeverity::Info,

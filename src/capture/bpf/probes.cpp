@@ -473,16 +473,20 @@ const ft_losses& Probes::losses() const {
   return state_->skeleton->bss->losses;
 }
 
-std::uint64_t Probes::probes_reentered() const {
-  std::uint64_t total = 0;
+Probes::Reentered Probes::probes_reentered() const {
+  Reentered reentered;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, state_->skeleton->obj) {
     const int fd = bpf_program__fd(program);
     bpf_prog_info info{};
     u32 size = sizeof(info);
-    if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0) total += info.recursion_misses;
+    if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) != 0) continue;
+    if (info.recursion_misses == 0) continue;
+    reentered.count += info.recursion_misses;
+    if (!reentered.probes.empty()) reentered.probes += ", ";
+    reentered.probes += bpf_program__name(program);
   }
-  return total;
+  return reentered;
 }
 
 }  // namespace ft::capture::bpf

@@ -86,8 +86,12 @@ class Probes {
   void finish(const std::function<void(std::span<const std::byte>)>& visit);
 
   const ft_losses& losses() const;
-  // Times a probe was skipped because it was already running on that CPU.
-  std::uint64_t probes_reentered() const;
+  // Times a probe was skipped because it was already running on that CPU, and which ones were.
+  struct Reentered {
+    std::uint64_t count = 0;
+    std::string probes;  // "page_alloc, tlb_flushed"
+  };
+  Reentered probes_reentered() const;
 
  private:
   Probes();
