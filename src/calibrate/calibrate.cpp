@@ -244,7 +244,9 @@ class Calibrator {
     }
     const Derived derived = derive(*rounds);
     tell_noise(derived, "recorded_ns.");
-    costs().recorded_cold_ns = derive(cold_rounds(*rounds)).costs;
+    const Derived cold = derive(cold_rounds(*rounds));
+    tell_noise(cold, "recorded_cold_ns.");
+    costs().recorded_cold_ns = cold.costs;
     costs().recorded_ns = derived.costs;
     costs().recorded_spread = derived.spreads;
     if (derived.costs.empty()) leave_out("[recorded_ns]: the recorder saw none of it");

@@ -1,5 +1,6 @@
 // Finds the JVM in what a process has mapped: libjvm.so, the launcher, the archive, and with them
-// the installation. Paths alone are judged; the release file is read only where asked for.
+// the installation. Paths alone are judged; the release file is read, and the file system looked
+// at, only where asked for.
 #pragma once
 
 #include <optional>

@@ -3,7 +3,6 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <gelf.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <memory>
