@@ -1,8 +1,9 @@
 // ByteLanes is sixteen bytes worked on at once: how a set of up to sixteen ways is searched and
-// aged in a few instructions. Every x86-64 processor has what it needs (SSE2); elsewhere the same
-// is done byte by byte.
+// reordered in a few instructions. Every x86-64 processor has what it needs (SSE2); elsewhere the
+// same is done byte by byte.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -27,18 +28,23 @@ class ByteLanes {
   static ByteLanes filled(std::uint8_t value) {
     return ByteLanes(_mm_set1_epi8(static_cast<char>(value)));
   }
+  // `value` in the lowest lane, 0 in the others.
+  static ByteLanes lowest(std::uint8_t value) { return ByteLanes(_mm_cvtsi32_si128(value)); }
+  static ByteLanes unaligned(const std::uint8_t* from) {
+    return ByteLanes(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+  }
   void store(LaneBytes& to) const { _mm_store_si128(reinterpret_cast<__m128i*>(&to), lanes_); }
 
   // 0xff in each lane that equals the other's, else 0.
   ByteLanes equals(ByteLanes other) const {
     return ByteLanes(_mm_cmpeq_epi8(lanes_, other.lanes_));
   }
-  // One more in each lane that is less than `limit`'s. REQUIRES: all lanes < 128.
-  ByteLanes incremented_below(ByteLanes limit) const {
-    return ByteLanes(_mm_sub_epi8(lanes_, _mm_cmpgt_epi8(limit.lanes_, lanes_)));
-  }
-  ByteLanes cleared_where(ByteLanes mask) const {
-    return ByteLanes(_mm_andnot_si128(mask.lanes_, lanes_));
+  // Each lane moves up by one; the lowest one becomes 0.
+  ByteLanes moved_up() const { return ByteLanes(_mm_slli_si128(lanes_, 1)); }
+  // The highest lane as the lowest one; the others become 0.
+  ByteLanes highest_as_lowest() const { return ByteLanes(_mm_srli_si128(lanes_, kLanes - 1)); }
+  ByteLanes operator|(ByteLanes other) const {
+    return ByteLanes(_mm_or_si128(lanes_, other.lanes_));
   }
   ByteLanes replaced_where(ByteLanes mask, ByteLanes by) const {
     return ByteLanes(
@@ -62,16 +68,29 @@ class ByteLanes {
     lanes.bytes.fill(value);
     return ByteLanes(lanes);
   }
+  static ByteLanes lowest(std::uint8_t value) {
+    LaneBytes lanes;
+    lanes.bytes[0] = value;
+    return ByteLanes(lanes);
+  }
+  static ByteLanes unaligned(const std::uint8_t* from) {
+    LaneBytes lanes;
+    std::copy_n(from, kLanes, lanes.bytes.begin());
+    return ByteLanes(lanes);
+  }
   void store(LaneBytes& to) const { to = lanes_; }
 
   ByteLanes equals(ByteLanes other) const {
     return each([&](unsigned i) { return lane(i) == other.lane(i) ? 0xff : 0; });
   }
-  ByteLanes incremented_below(ByteLanes limit) const {
-    return each([&](unsigned i) { return lane(i) + (lane(i) < limit.lane(i) ? 1 : 0); });
+  ByteLanes moved_up() const {
+    return each([&](unsigned i) { return i == 0 ? 0 : lane(i - 1); });
   }
-  ByteLanes cleared_where(ByteLanes mask) const {
-    return each([&](unsigned i) { return lane(i) & ~mask.lane(i); });
+  ByteLanes highest_as_lowest() const {
+    return each([&](unsigned i) { return i == 0 ? lane(kLanes - 1) : 0; });
+  }
+  ByteLanes operator|(ByteLanes other) const {
+    return each([&](unsigned i) { return lane(i) | other.lane(i); });
   }
   ByteLanes replaced_where(ByteLanes mask, ByteLanes by) const {
     return each(

@@ -9,28 +9,22 @@ namespace ft::sim::tlb {
 
 namespace {
 
-constexpr unsigned kMaxLaneWays = 32;
 // With one set each use waits for the one before, and lists are quicker to hand over.
-constexpr unsigned kMaxLaneWaysOfOneSet = 4;
-constexpr unsigned kNoFold = 63;
-
-std::variant<LaneArray, ListArray> make_ways(const ArrayShape& shape) {
-  const unsigned most = shape.sets() == 1 ? kMaxLaneWaysOfOneSet : kMaxLaneWays;
-  if (shape.ways <= most || shape.replacement == Replacement::TreePlru) {
-    return LaneArray(shape.sets(), shape.ways, shape.replacement);
+EntryArray::Ways make_ways(const ArrayShape& shape) {
+  const unsigned sets = shape.sets();
+  if (shape.replacement == Replacement::TreePlru) return PlruArray(sets, shape.ways);
+  const bool masked = shape.index != SetIndex::Modulo;
+  if (sets > 1 && masked && shape.ways <= WideArray::kMaxWays && WideArray::supported()) {
+    return WideArray(sets, shape.ways);
   }
-  return ListArray(shape.sets(), shape.ways);
+  if (sets > 1 && shape.ways <= LaneArray::kMaxWays) return LaneArray(sets, shape.ways);
+  return ListArray(sets, shape.ways);
 }
 
 }  // namespace
 
 EntryArray::EntryArray(const ArrayShape& shape)
-    : shape_(shape),
-      masks_{.mask = shape.sets() - 1U,
-             .fold = shape.index == SetIndex::XorFold
-                         ? static_cast<unsigned>(std::bit_width(shape.sets() - 1U))
-                         : kNoFold},
-      ways_(make_ways(shape)) {}
+    : shape_(shape), masks_(SetMasks::of(shape)), ways_(make_ways(shape)) {}
 
 template <typename Do>
 auto EntryArray::with_ways(Do act) {
@@ -44,25 +38,29 @@ auto EntryArray::with_ways(Do act) {
 }
 
 std::size_t EntryArray::use_all(std::span<EntryKey> keys) {
+  if (WideArray* wide = std::get_if<WideArray>(&ways_)) return wide->use_all(keys, masks_);
   return with_ways([&](auto& ways, auto set_of) {
     return ways.with_use(set_of, [&](auto use) { return keep_missed(keys, use); });
   });
 }
 
-EntryArray::Missed EntryArray::use_all_with_directories(std::span<EntryKey> keys,
-                                                        unsigned bits_above) {
+std::size_t EntryArray::use_all_by_parity(std::span<EntryKey> keys, EntryArray& odd) {
+  WideArray* const wide = std::get_if<WideArray>(&ways_);
+  WideArray* const wide_odd = std::get_if<WideArray>(&odd.ways_);
+  if (wide && wide_odd && wide->ways() == wide_odd->ways()) {
+    return wide->use_all_by_parity(keys, masks_, *wide_odd, odd.masks_);
+  }
+  return keep_missed(keys,
+                     [&](EntryKey key) { return key.in_odd_half() ? odd.use(key) : use(key); });
+}
+
+MissedKeys EntryArray::use_all_with_directories(std::span<EntryKey> keys, unsigned bits_above) {
+  if (WideArray* wide = std::get_if<WideArray>(&ways_)) {
+    return wide->use_all_with_directories(keys, bits_above, masks_);
+  }
   return with_ways([&](auto& ways, auto set_of) {
-    return ways.with_use(set_of, [&](auto use) {
-      Missed missed;
-      for (const EntryKey key : keys) {
-        if (use(key)) continue;
-        ++missed.pages;
-        const EntryKey directory = key.directory_above(bits_above);
-        keys[missed.directories] = directory;
-        missed.directories += use(directory) ? 0 : 1;
-      }
-      return missed;
-    });
+    return ways.with_use(set_of,
+                         [&](auto use) { return keep_missed_directories(keys, bits_above, use); });
   });
 }
 

@@ -11,32 +11,33 @@
 #include "sim/tlb/geometry.h"
 #include "sim/tlb/lane_array.h"
 #include "sim/tlb/list_array.h"
+#include "sim/tlb/plru_array.h"
+#include "sim/tlb/wide_array.h"
 
 namespace ft::sim::tlb {
 
 class EntryArray {
  public:
+  using Ways = std::variant<WideArray, LaneArray, ListArray, PlruArray>;
+
   // REQUIRES: the shape is valid, see validate().
   explicit EntryArray(const ArrayShape& shape);
 
   // Whether the entry was there. Afterwards it is, as the one used last; the victim of its set has
   // made way where that was full.
   bool use(EntryKey key) {
-    if (LaneArray* lanes = std::get_if<LaneArray>(&ways_)) return lanes->use(key, set_of(key));
-    return std::get_if<ListArray>(&ways_)->use(key, set_of(key));
+    return std::visit([&](auto& ways) { return ways.use(key, set_of(key)); }, ways_);
   }
 
   // Uses all keys in their order and moves those that were not there to the front. How many these
   // are.
   std::size_t use_all(std::span<EntryKey> keys);
 
-  // The same where this array holds PDEs too: whatever was not there uses its PDE next, before the
-  // key after it is used. Those whose PDE was not there either are moved to the front, as PDEs.
-  struct Missed {
-    std::size_t pages = 0;
-    std::size_t directories = 0;  // of these: keys at the front
-  };
-  Missed use_all_with_directories(std::span<EntryKey> keys, unsigned bits_above);
+  // The same of two arrays: those in_odd_half() are held in `odd`.
+  std::size_t use_all_by_parity(std::span<EntryKey> keys, EntryArray& odd);
+
+  // The same where this array holds PDEs too, see keep_missed_directories().
+  MissedKeys use_all_with_directories(std::span<EntryKey> keys, unsigned bits_above);
 
   // Whether the entry is there; its age does not change.
   bool contains(EntryKey key) const {
@@ -77,19 +78,9 @@ class EntryArray {
     return masks_.set_of(key);
   }
 
-  // LowBits is XorFold with nothing left to fold in.
-  struct Masks {
-    std::uint64_t mask;
-    unsigned fold;
-
-    std::size_t set_of(EntryKey key) const {
-      return (key.number() ^ (key.number() >> fold)) & mask;
-    }
-  };
-
   ArrayShape shape_;
-  Masks masks_;
-  std::variant<LaneArray, ListArray> ways_;
+  SetMasks masks_;
+  Ways ways_;
 };
 
 }  // namespace ft::sim::tlb

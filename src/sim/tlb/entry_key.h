@@ -55,6 +55,9 @@ class EntryKey {
     return AddressRange::of_size(number() << shift, std::uint64_t{1} << shift);
   }
 
+  // Where a page size has two arrays, each holds a half of the pages: this one the second's.
+  constexpr bool in_odd_half() const { return __builtin_parityll(number()) != 0; }
+
   // Spread over all 64 bits; the upper ones are the better ones.
   constexpr std::uint64_t hash() const { return word_ * 0x9e3779b97f4a7c15U; }
 

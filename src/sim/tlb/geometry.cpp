@@ -4,7 +4,7 @@
 
 #include <bit>
 
-#include "sim/tlb/lane_array.h"
+#include "sim/tlb/plru_array.h"
 
 namespace ft::sim::tlb {
 
@@ -34,10 +34,10 @@ Result<void> validate_array(const ArrayShape& array, const std::string& key) {
                 "choose the set index modulo");
   }
   if (array.replacement == Replacement::TreePlru &&
-      (!std::has_single_bit(array.ways) || array.ways > LaneArray::kMaxWays)) {
+      (!std::has_single_bit(array.ways) || array.ways > PlruArray::kMaxWays)) {
     return fail(key + ".replacement",
                 fmt::format("pseudo-LRU takes a power of two up to {} ways, not {}",
-                            LaneArray::kMaxWays, array.ways),
+                            PlruArray::kMaxWays, array.ways),
                 "choose lru");
   }
   if (array.sizes.empty()) return fail(key + ".sizes", "holds no page size", "name 4K, 2M or 1G");

@@ -7,128 +7,70 @@
 
 namespace ft::sim::tlb {
 
-namespace {
-
-// One, two or four, so that the code for each can be its own.
-constexpr unsigned vectors_for(unsigned ways) {
-  return std::bit_ceil((ways + kLanes - 1) / kLanes);
-}
-
-}  // namespace
-
-LaneArray::LaneArray(unsigned sets, unsigned ways, Replacement replacement)
+LaneArray::LaneArray(unsigned sets, unsigned ways)
     : sets_(sets),
       ways_(ways),
-      vectors_(vectors_for(ways)),
+      vectors_((ways + kLanes - 1) / kLanes),
       stride_(vectors_ * kLanes),
-      replacement_(replacement),
       tags_(sets_ * vectors_),
+      order_(sets_ * vectors_),
       keys_(sets_ * stride_) {
   FT_CHECK(sets >= 1 && ways >= 1 && ways <= kMaxWays);
-  if (replacement == Replacement::Lru) {
-    ages_.resize(sets_ * vectors_);
-    reset_ages();
-    return;
-  }
-  FT_CHECK(std::has_single_bit(ways));
-  plru_.resize(sets_);
-  plru_paths_.resize(ways);
-  for (unsigned way = 0; way < ways; ++way) {
-    // From the leaf to the root: a left child's parent now points right (1), a right child's left.
-    for (unsigned node = ways + way; node > 1; node /= 2) {
-      const std::uint64_t parent = std::uint64_t{1} << (node / 2);
-      plru_paths_[way].clear |= parent;
-      if (node % 2 == 0) plru_paths_[way].set |= parent;
-    }
+  reset_order();
+}
+
+void LaneArray::reset_order() {
+  for (std::size_t set = 0; set < sets_; ++set) {
+    for (unsigned place = 0; place < ways_; ++place)
+      way_at(set, place) = static_cast<std::uint8_t>(place);
   }
 }
 
-void LaneArray::reset_ages() {
-  for (std::size_t set = 0; set < sets_ && !ages_.empty(); ++set) {
-    for (unsigned way = 0; way < stride_; ++way) {
-      age_at(set, way) = way < ways_ ? static_cast<std::uint8_t>(way) : kPaddingAge;
-    }
-  }
-}
-
-bool LaneArray::use_plru(EntryKey key, std::size_t set) {
-  unsigned way = find(key, set);
-  const bool hit = way != kNoWay;
-  if (!hit) {
-    way = plru_victim(set);
-    key_at(set, way) = key;
-    tags_[set * vectors_ + way / kLanes].bytes[way % kLanes] = tag_of(key.hash());
-  }
-  plru_[set] = (plru_[set] & ~plru_paths_[way].clear) | plru_paths_[way].set;
-  return hit;
-}
-
-// A free way if there is one, else the one all bits of the tree lead to.
-unsigned LaneArray::plru_victim(std::size_t set) const {
-  for (unsigned way = 0; way < ways_; ++way) {
-    if (!key_at(set, way).valid()) return way;
-  }
-  unsigned node = 1;
-  while (node < ways_) node = 2 * node + static_cast<unsigned>((plru_[set] >> node) & 1U);
-  return node - ways_;
+unsigned LaneArray::find(EntryKey key, std::size_t set) const {
+  unsigned place = 0;
+  while (place < ways_ && key_at(set, place) != key) ++place;
+  return place;
 }
 
 bool LaneArray::erase(EntryKey key, std::size_t set) {
-  const unsigned way = find(key, set);
-  if (way == kNoWay) return false;
-  erase_way(set, way);
+  const unsigned place = find(key, set);
+  if (place == ways_) return false;
+  erase_place(set, place);
   return true;
 }
 
-// The way becomes the oldest of its set, so that it is filled first.
-void LaneArray::erase_way(std::size_t set, unsigned way) {
-  key_at(set, way) = EntryKey();
-  if (replacement_ != Replacement::Lru) return;
-  const std::uint8_t age = age_at(set, way);
-  for (unsigned other = 0; other < ways_; ++other) {
-    if (age_at(set, other) > age) --age_at(set, other);
+// The way goes to the end of the order, so that it is filled first.
+void LaneArray::erase_place(std::size_t set, unsigned place) {
+  const std::uint8_t way = way_at(set, place);
+  keys_[set * stride_ + way] = EntryKey();
+  for (; place + 1 < ways_; ++place) {
+    way_at(set, place) = way_at(set, place + 1);
+    tag_at(set, place) = tag_at(set, place + 1);
   }
-  age_at(set, way) = static_cast<std::uint8_t>(ways_ - 1);
+  way_at(set, place) = way;
 }
 
 void LaneArray::clear() {
   std::ranges::fill(keys_, EntryKey());
-  std::ranges::fill(plru_, 0);
-  reset_ages();
+  reset_order();
 }
 
 void LaneArray::check() const {
   for (std::size_t set = 0; set < sets_; ++set) {
-    for (unsigned way = 0; way < stride_; ++way) {
-      const EntryKey key = key_at(set, way);
+    std::bitset<kMaxWays> seen;
+    bool free_seen = false;
+    for (unsigned place = 0; place < ways_; ++place) {
+      const unsigned way = way_at(set, place);
+      FT_CHECK(way < ways_ && !seen[way]);
+      seen.set(way);
+      const EntryKey key = key_at(set, place);
+      free_seen = free_seen || !key.valid();
       if (!key.valid()) continue;
-      FT_CHECK(way < ways_);
-      FT_CHECK(tags_[set * vectors_ + way / kLanes].bytes[way % kLanes] == tag_of(key.hash()));
-      for (unsigned other = 0; other < way; ++other) FT_CHECK(key_at(set, other) != key);
-    }
-    if (replacement_ == Replacement::Lru) check_ages(set);
-  }
-}
-
-void LaneArray::check_ages(std::size_t set) const {
-  const auto age_of = [&](unsigned way) {
-    return ages_[set * vectors_ + way / kLanes].bytes[way % kLanes];
-  };
-  std::bitset<kMaxWays> seen;
-  unsigned youngest_free = ways_;
-  unsigned oldest_used = 0;
-  for (unsigned way = 0; way < ways_; ++way) {
-    const unsigned age = age_of(way);
-    FT_CHECK(age < ways_ && !seen[age]);
-    seen.set(age);
-    if (key_at(set, way).valid()) {
-      oldest_used = std::max(oldest_used, age + 1);
-    } else {
-      youngest_free = std::min(youngest_free, age);
+      FT_CHECK(!free_seen);
+      FT_CHECK(tag_at(set, place) == tag_of(key));
+      FT_CHECK(find(key, set) == place);  // held once
     }
   }
-  FT_CHECK(oldest_used <= youngest_free);
-  for (unsigned lane = ways_; lane < stride_; ++lane) FT_CHECK(age_of(lane) == kPaddingAge);
 }
 
 }  // namespace ft::sim::tlb

@@ -1,10 +1,11 @@
-// LaneArray holds the entries of a set-associative array with few ways. A byte of each entry's hash
-// and a byte of its age lie side by side for a whole set, so a look-up, and true LRU, cost a few
-// instructions for sixteen ways.
+// LaneArray holds the entries of a set-associative array with few ways, in true LRU order. A byte
+// of each entry's hash lies at its place in that order, a whole set's side by side, and beside them
+// the way each is held in: so a look-up costs a few instructions for sixteen ways, and so does
+// moving one to the front. The entries themselves stay where they are.
 //
 // Invariants (verified by check()):
 //   - an entry is held once, and its hash byte is its own;
-//   - LRU: the ages of a set are a permutation of 0 (used last) .. ways-1, free ways the oldest.
+//   - the order of a set names each of its ways once, free ways behind all others.
 #pragma once
 
 #include <bit>
@@ -13,49 +14,45 @@
 
 #include "sim/tlb/byte_lanes.h"
 #include "sim/tlb/entry_key.h"
-#include "sim/tlb/replacement.h"
 
 namespace ft::sim::tlb {
 
 class LaneArray {
  public:
-  static constexpr unsigned kMaxWays = 64;
+  static constexpr unsigned kMaxWays = 2 * kLanes;
 
-  // REQUIRES: 1 <= ways <= kMaxWays; with TreePlru a power of two.
-  LaneArray(unsigned sets, unsigned ways, Replacement replacement);
+  // REQUIRES: 1 <= ways <= kMaxWays.
+  LaneArray(unsigned sets, unsigned ways);
 
   // Whether the entry was there. Afterwards it is, as the one used last; the victim of its set has
   // made way where that was full.
   bool use(EntryKey key, std::size_t set) {
-    if (replacement_ == Replacement::TreePlru) return use_plru(key, set);
-    if (vectors_ == 1) return use_lru<1>(lru_sets(), key, set);
-    if (vectors_ == 2) return use_lru<2>(lru_sets(), key, set);
-    return use_lru<kMaxWays / kLanes>(lru_sets(), key, set);
+    return vectors_ == 1 ? use<1>(arrays(), key, set) : use<2>(arrays(), key, set);
   }
 
   // Calls act(use), where use(EntryKey) does the same as above, only faster: for many uses in a
   // row. `set_of(EntryKey)` tells the set.
   template <typename SetOf, typename Do>
   auto with_use(SetOf set_of, Do act) {
-    if (replacement_ == Replacement::TreePlru) {
-      return act([&](EntryKey key) { return use_plru(key, set_of(key)); });
-    }
-    const LruSets sets = lru_sets();  // a copy, which stores to the arrays cannot change
-    if (vectors_ == 1) return act([=](EntryKey key) { return use_lru<1>(sets, key, set_of(key)); });
-    if (vectors_ == 2) return act([=](EntryKey key) { return use_lru<2>(sets, key, set_of(key)); });
-    return act([=](EntryKey key) { return use_lru<kMaxWays / kLanes>(sets, key, set_of(key)); });
+    const Arrays all = arrays();  // a copy, which stores to the arrays cannot change
+    if (vectors_ == 1)
+      return act([=](EntryKey key)
+                     __attribute__((always_inline)) { return use<1>(all, key, set_of(key)); });
+    return act([=](EntryKey key)
+                   __attribute__((always_inline)) { return use<2>(all, key, set_of(key)); });
   }
 
-  bool contains(EntryKey key, std::size_t set) const { return find(key, set) != kNoWay; }
+  bool contains(EntryKey key, std::size_t set) const { return find(key, set) != ways_; }
   bool erase(EntryKey key, std::size_t set);
   void clear();
 
   // Erases each entry of which `condemned(EntryKey)` is true.
   template <typename Condemned>
   void erase_if(Condemned condemned) {
-    for (std::size_t slot = 0; slot < keys_.size(); ++slot) {
-      if (keys_[slot].valid() && condemned(keys_[slot])) {
-        erase_way(slot / stride_, static_cast<unsigned>(slot % stride_));
+    for (std::size_t set = 0; set < sets_; ++set) {
+      for (unsigned place = ways_; place-- > 0;) {
+        const EntryKey key = key_at(set, place);
+        if (key.valid() && condemned(key)) erase_place(set, place);
       }
     }
   }
@@ -69,101 +66,105 @@ class LaneArray {
   void check() const;  // expensive
 
  private:
-  static constexpr unsigned kNoWay = ~0U;
-  static constexpr std::uint8_t kPaddingAge = 127;  // of lanes that are no ways: never the oldest
-
-  static std::uint8_t tag_of(std::uint64_t hash) { return static_cast<std::uint8_t>(hash >> 40U); }
-  EntryKey& key_at(std::size_t set, unsigned way) { return keys_[set * stride_ + way]; }
-  const EntryKey& key_at(std::size_t set, unsigned way) const { return keys_[set * stride_ + way]; }
-  std::uint8_t& age_at(std::size_t set, unsigned way) {
-    return ages_[set * vectors_ + way / kLanes].bytes[way % kLanes];
-  }
-
-  unsigned find(EntryKey key, std::size_t set) const {
-    const ByteLanes wanted = ByteLanes::filled(tag_of(key.hash()));
-    for (unsigned vector = 0; vector < vectors_; ++vector) {
-      unsigned candidates = ByteLanes(tags_[set * vectors_ + vector]).equals(wanted).mask();
-      while (candidates != 0) {
-        const unsigned way = vector * kLanes + static_cast<unsigned>(std::countr_zero(candidates));
-        if (key_at(set, way) == key) return way;
-        candidates &= candidates - 1;
-      }
-    }
-    return kNoWay;
-  }
-
-  struct LruSets {
+  struct Arrays {
     LaneBytes* tags;
-    LaneBytes* ages;
+    LaneBytes* order;
     EntryKey* keys;
-    std::uint8_t oldest;
+    unsigned oldest;         // place in the order
+    std::uint32_t in_order;  // bit i: place i is one
   };
-  LruSets lru_sets() {
-    return {tags_.data(), ages_.data(), keys_.data(), static_cast<std::uint8_t>(ways_ - 1)};
+  Arrays arrays() {
+    return {tags_.data(), order_.data(), keys_.data(), ways_ - 1,
+            static_cast<std::uint32_t>((std::uint64_t{1} << ways_) - 1)};
   }
 
   // Whole vectors are written, never single bytes: the next use reads whole vectors, and would wait
   // for the bytes.
   template <unsigned kVectors>
-  [[gnu::always_inline]] static bool use_lru(LruSets sets, EntryKey key, std::size_t set) {
-    LaneBytes* const tags = sets.tags + set * kVectors;
-    LaneBytes* const ages = sets.ages + set * kVectors;
-    EntryKey* const keys = sets.keys + set * kVectors * kLanes;
-    const ByteLanes tag = ByteLanes::filled(tag_of(key.hash()));
+  [[gnu::always_inline]] static bool use(Arrays arrays, EntryKey key, std::size_t set) {
+    LaneBytes* const tags = arrays.tags + set * kVectors;
+    LaneBytes* const order = arrays.order + set * kVectors;
+    EntryKey* const keys = arrays.keys + set * kVectors * kLanes;
+    const auto way_at = [order](unsigned place) -> unsigned {
+      return reinterpret_cast<const std::uint8_t*>(order)[place];
+    };
 
-    std::uint64_t candidates = 0;
+    const std::uint8_t tag = tag_of(key);
+    std::uint32_t candidates = 0;
     for (unsigned v = 0; v < kVectors; ++v) {
-      candidates |= std::uint64_t{ByteLanes(tags[v]).equals(tag).mask()} << (v * kLanes);
+      const ByteLanes wanted = ByteLanes::filled(tag);
+      candidates |= std::uint32_t{ByteLanes(tags[v]).equals(wanted).mask()} << (v * kLanes);
     }
+    candidates &= arrays.in_order;
     for (; candidates != 0; candidates &= candidates - 1) {
-      const auto way = static_cast<unsigned>(std::countr_zero(candidates));
+      const auto place = static_cast<unsigned>(std::countr_zero(candidates));
+      const unsigned way = way_at(place);
       if (keys[way] != key) continue;
-      make_newest<kVectors>(ages, ByteLanes::filled(ages[way / kLanes].bytes[way % kLanes]));
+      move_to_front<kVectors>(tags, place, tag);
+      move_to_front<kVectors>(order, place, static_cast<std::uint8_t>(way));
       return true;
     }
-    const ByteLanes oldest = ByteLanes::filled(sets.oldest);
-    std::uint64_t victim = 0;
-    for (unsigned v = 0; v < kVectors; ++v) {
-      const ByteLanes here = ByteLanes(ages[v]).equals(oldest);
-      ByteLanes(tags[v]).replaced_where(here, tag).store(tags[v]);
-      victim |= std::uint64_t{here.mask()} << (v * kLanes);
-    }
-    keys[std::countr_zero(victim)] = key;
-    make_newest<kVectors>(ages, oldest);
+    const unsigned way = way_at(arrays.oldest);
+    keys[way] = key;
+    put_first<kVectors>(tags, tag);
+    put_first<kVectors>(order, static_cast<std::uint8_t>(way));
     return false;
   }
 
-  // The way of this age becomes the newest; those that were newer age by one.
+  // All places move back by one. What leaves the order's last one is not looked at again.
   template <unsigned kVectors>
-  [[gnu::always_inline]] static void make_newest(LaneBytes* ages, ByteLanes age) {
+  [[gnu::always_inline]] static void put_first(LaneBytes* lanes, std::uint8_t value) {
+    ByteLanes first = ByteLanes::lowest(value);
     for (unsigned v = 0; v < kVectors; ++v) {
-      const ByteLanes old(ages[v]);
-      old.incremented_below(age).cleared_where(old.equals(age)).store(ages[v]);
+      const ByteLanes old(lanes[v]);
+      (old.moved_up() | first).store(lanes[v]);
+      first = old.highest_as_lowest();
     }
   }
+  // Those before `place` do; `value`, which was there, comes first.
+  template <unsigned kVectors>
+  [[gnu::always_inline]] static void move_to_front(LaneBytes* lanes, unsigned place,
+                                                   std::uint8_t value) {
+    ByteLanes first = ByteLanes::lowest(value);
+    for (unsigned v = 0; v < kVectors; ++v) {
+      const ByteLanes old(lanes[v]);
+      const ByteLanes not_behind =
+          ByteLanes::unaligned(kStep.data() + (kMaxWays - 1 - place + v * kLanes));
+      old.replaced_where(not_behind, old.moved_up() | first).store(lanes[v]);
+      first = old.highest_as_lowest();
+    }
+  }
+  // 0xff up to the middle, 0 behind: what is read from so far before the middle has 0xff in just
+  // the lanes up to a place.
+  static constexpr std::array<std::uint8_t, std::size_t{2} * kMaxWays> kStep = [] {
+    std::array<std::uint8_t, std::size_t{2} * kMaxWays> step{};
+    for (unsigned i = 0; i < kMaxWays; ++i) step[i] = 0xff;
+    return step;
+  }();
 
-  bool use_plru(EntryKey key, std::size_t set);
-  unsigned plru_victim(std::size_t set) const;
-  void erase_way(std::size_t set, unsigned way);
-  void reset_ages();
-  void check_ages(std::size_t set) const;
-
-  // What a use of a way does to the bits of its set's tree: they point away from it.
-  struct PlruPath {
-    std::uint64_t clear = 0;
-    std::uint64_t set = 0;
-  };
+  static std::uint8_t tag_of(EntryKey key) { return static_cast<std::uint8_t>(key.hash() >> 40U); }
+  template <typename Lanes>
+  auto& lane(Lanes& lanes, std::size_t set, unsigned place) const {
+    return lanes[set * vectors_ + place / kLanes].bytes[place % kLanes];
+  }
+  std::uint8_t& way_at(std::size_t set, unsigned place) { return lane(order_, set, place); }
+  std::uint8_t way_at(std::size_t set, unsigned place) const { return lane(order_, set, place); }
+  std::uint8_t& tag_at(std::size_t set, unsigned place) { return lane(tags_, set, place); }
+  std::uint8_t tag_at(std::size_t set, unsigned place) const { return lane(tags_, set, place); }
+  EntryKey key_at(std::size_t set, unsigned place) const {
+    return keys_[set * stride_ + way_at(set, place)];
+  }
+  unsigned find(EntryKey key, std::size_t set) const;  // its place; ways_: not there
+  void erase_place(std::size_t set, unsigned place);
+  void reset_order();
 
   std::size_t sets_;
   unsigned ways_;
-  unsigned vectors_;  // of kLanes ways, for one set
-  unsigned stride_;   // vectors_ * kLanes
-  Replacement replacement_;
-  std::vector<LaneBytes> tags_;
-  std::vector<LaneBytes> ages_;  // LRU only
-  std::vector<EntryKey> keys_;
-  std::vector<std::uint64_t> plru_;   // TreePlru only: a tree a set, node i has bit i, root 1
-  std::vector<PlruPath> plru_paths_;  // by way
+  unsigned vectors_;              // of kLanes ways, for one set
+  unsigned stride_;               // vectors_ * kLanes
+  std::vector<LaneBytes> tags_;   // by set and place
+  std::vector<LaneBytes> order_;  // by set and place, the one used last first: the way
+  std::vector<EntryKey> keys_;    // by set and way
 };
 
 }  // namespace ft::sim::tlb

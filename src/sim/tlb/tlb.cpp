@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "sim/tlb/keep_missed.h"
 
 namespace ft::sim::tlb {
 
@@ -107,7 +106,7 @@ void Tlb::access_batch(std::span<EntryKey> keys, PageSize size, DataAccess acces
   auto& walks = counts_.walks[index_of(size)];
   const unsigned leaf = index_of(size);
   if (walks_change_l2) {
-    const EntryArray::Missed missed = l2.first->use_all_with_directories(keys, 9);
+    const MissedKeys missed = l2.first->use_all_with_directories(keys, 9);
     counts_.l2_hits[leaf] += keys.size() - missed.pages;
     walks[1] += missed.pages - missed.directories;
     guest_walks_.walk_all(keys.first(missed.directories), 1, leaf, walks);
@@ -121,7 +120,7 @@ void Tlb::access_batch(std::span<EntryKey> keys, PageSize size, DataAccess acces
 std::size_t Tlb::Route::use_all(std::span<EntryKey> keys) const {
   if (!first) return keys.size();
   if (!second) return first->use_all(keys);
-  return keep_missed(keys, [&](EntryKey key) { return array_of(key)->use(key); });
+  return first->use_all_by_parity(keys, *second);
 }
 
 // An entry found in a paging-structure cache points to its table by host-physical address; every

@@ -109,7 +109,7 @@ class Tlb {
     EntryArray* array_of(EntryKey key) const {
       if (!second) [[likely]]
         return first;
-      return __builtin_parityll(key.number()) ? second : first;
+      return key.in_odd_half() ? second : first;
     }
   };
   using Routes = std::array<Route, kPageSizes>;

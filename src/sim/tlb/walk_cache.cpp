@@ -4,6 +4,24 @@
 
 namespace ft::sim::tlb {
 
+namespace {
+
+// Makes each key the directory entry above it and moves those to the front that differ from the one
+// before them, the first from `latest`: another use of the entry used last changes nothing. How
+// many these are.
+std::size_t keep_changes(std::span<EntryKey> keys, unsigned bits_above, EntryKey& latest) {
+  std::size_t changes = 0;
+  for (const EntryKey key : keys) {
+    const EntryKey directory = key.directory_above(bits_above);
+    keys[changes] = directory;
+    changes += directory != latest ? 1 : 0;
+    latest = directory;
+  }
+  return changes;
+}
+
+}  // namespace
+
 WalkCache::WalkCache(const WalkCacheShape& shape, arch::Levels levels)
     : levels_(static_cast<unsigned>(levels)) {
   const std::array<std::uint32_t, kMaxLevels> entries = {0, shape.pde, shape.pdpte, shape.pml4e,
@@ -26,10 +44,10 @@ void WalkCache::walk_all(std::span<EntryKey> keys, unsigned at, unsigned leaf,
   std::span<EntryKey> left = keys;
   for (unsigned steps = at + 1; steps < levels_ && !left.empty(); ++steps) {
     if (!caches_[steps]) continue;
-    for (EntryKey& key : left) key = key.directory_above(9 * (steps - at));
+    FT_CHECK(owned_[steps]);  // nobody else used it in between
+    const std::size_t asked = keep_changes(left, 9 * (steps - at), latest_[steps]);
     at = steps;
-    if (owned_[steps]) latest_[steps] = left.back();
-    const std::size_t missed = caches_[steps]->use_all(left);
+    const std::size_t missed = caches_[steps]->use_all(left.first(asked));
     by_loads[steps - leaf] += left.size() - missed;
     left = left.first(missed);
   }
