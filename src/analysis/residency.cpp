@@ -133,11 +133,13 @@ void Residency::populate(const SpaceChange& change) {
     if (!region || region->range.end <= at) return;
     const bool anonymous = is_private_anonymous(*region);
     const AddressRange part{at, std::min(region->range.end, change.range.end)};
-    const bool zero_pages = anonymous && (!change.writes || !(region->prot & PROT_WRITE));
+    const bool writes = change.writes && (region->prot & PROT_WRITE);
+    const bool zero_pages = anonymous && !writes;
+    const bool becomes_anonymous = anonymous || (writes && !(region->flags & MAP_SHARED));
     if (hugetlb_page_bytes(region) != 0) {
       if (region->prot != PROT_NONE) touch_hugetlb(part, region->owner);
     } else if (region->prot != PROT_NONE) {
-      pages_.touch_range(part, class_of(region->owner, anonymous),
+      pages_.touch_range(part, class_of(region->owner, becomes_anonymous),
                          zero_pages ? Backing::Zero : Backing::Own);
     }
     at = part.end;

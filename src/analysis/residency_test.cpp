@@ -138,6 +138,27 @@ TEST(Residency, PopulateNeedsNoFaults) {
   EXPECT_EQ(run.pages(), 16U);
 }
 
+// JDK 25 pretouches the CDS archive, a private mapping of a file, by MADV_POPULATE_WRITE: every
+// page is copied then, and in RssAnon.
+TEST(Residency, PopulatingAPrivateFileForWritingMakesItAnonymous) {
+  constexpr std::uint64_t kPopulateRead = 22;
+  constexpr std::uint64_t kPopulateWrite = 23;
+  const auto anonymous_pages = [](std::uint64_t flags, std::uint64_t prot, std::uint64_t advice) {
+    TraceWithCalls made;
+    made.trace.files = {{.path = "/usr/lib/classes.jsa"}};
+    made.map(10, 16, flags, prot);
+    made.trace.syscalls.back().file = 0;
+    made.call(20, SyscallNumber::Madvise, {kAt, 4 * kPageSize, advice}, 0);
+    Replayed run(made, 1000);
+    EXPECT_EQ(run.pages(), 4U);
+    return run.residency().anonymous_bytes() / kPageSize;
+  };
+  EXPECT_EQ(anonymous_pages(MAP_PRIVATE, PROT_READ | PROT_WRITE, kPopulateWrite), 4U);
+  EXPECT_EQ(anonymous_pages(MAP_PRIVATE, PROT_READ | PROT_WRITE, kPopulateRead), 0U);
+  EXPECT_EQ(anonymous_pages(MAP_SHARED, PROT_READ | PROT_WRITE, kPopulateWrite), 0U);
+  EXPECT_EQ(anonymous_pages(MAP_PRIVATE, PROT_READ, kPopulateRead), 0U);
+}
+
 TEST(Residency, WhatComesAfterTheEndDoesNotCount) {
   TraceWithCalls made;
   made.map(10, 4);
