@@ -173,7 +173,8 @@ INSTANTIATE_TEST_SUITE_P(
                                      Change{"Both",
                                             {"--jvm", kThp, "--jvm", kPreTouch},
                                             {"-Xms256m", kThp, kPreTouch}},
-                                     Change{"Xms1g", {"--jvm", "-Xms1g"}, {"-Xms1g"}})),
+                                     Change{"Xms1g", {"--jvm", "-Xms1g"}, {"-Xms1g"}},
+                                     Change{"WholeHeap", {"--jvm", "-Xms8g"}, {"-Xms8g"}})),
     [](const auto& instance) {
       return fmt::format("Jdk{}{}", std::get<0>(instance.param), std::get<1>(instance.param).name);
     });

@@ -110,6 +110,15 @@ void Draft::add_touch(const Touch& like, std::uint64_t address) {
   added_touches_.push_back(touch);
 }
 
+void Draft::drop_calls(std::vector<std::size_t> indices) {
+  std::ranges::sort(indices, std::greater());
+  const auto repeated = std::ranges::unique(indices);
+  indices.erase(repeated.begin(), repeated.end());
+  for (const std::size_t index : indices) {
+    calls_.erase(calls_.begin() + static_cast<std::ptrdiff_t>(index));
+  }
+}
+
 void Draft::relocate(event::Pid pid, Nanoseconds since,
                      const std::function<std::uint64_t(std::uint64_t)>& place) {
   const auto move_call = [&](Call& call) {

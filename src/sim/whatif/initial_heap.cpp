@@ -36,35 +36,70 @@ class HeapGrowth {
       : draft_(draft),
         view_(std::move(view)),
         bytes_(bytes),
+        grown_(AddressRange::of_size(view_.heap.range.start, bytes)),
+        young_end_(grown_.end),
         old_regions_(view_.initial_bytes / view_.region_bytes),
         new_regions_(bytes / view_.region_bytes) {}
 
   Result<void> apply(Notes& notes) {
-    FT_TRY_VOID(nothing_resized_it());
+    FT_TRY_VOID(find_archive());
     for (const Structure& table : view_.side_tables) grow_table(table);
     for (const Structure& other : view_.others) grow_per_region(other);
     move_young_regions(notes);
     grow_c_heap(notes);
     resize(draft_.calls()[view_.initial_commit], bytes_);
+    drop_commits_of_archive();
     return {};
   }
 
  private:
   static void resize(Call& call, std::uint64_t bytes) { call.event.args[1] = bytes; }
 
-  Result<void> nothing_resized_it() const {
-    const AddressRange grown = AddressRange::of_size(view_.heap.range.start, bytes_);
+  bool changes_heap(const Call& call) const {
+    return call.event.pid == view_.pid && call.event.number == event::SyscallNumber::Mmap &&
+           (call.event.flags() & MAP_FIXED) != 0 && grown_.overlaps(call.range());
+  }
+
+  // Java objects of the CDS archive are mapped over the heap's end, where the JVM first commits
+  // memory for them: with a heap that is committed as far as there, it need not. Whatever else
+  // changes what is committed from the start is the collector resizing the heap.
+  Result<void> find_archive() {
+    std::vector<AddressRange> archived;
     for (std::size_t i = view_.initial_commit + 1; i < draft_.calls().size(); ++i) {
       const Call& call = draft_.calls()[i];
-      const bool fixed =
-          call.event.number == event::SyscallNumber::Mmap && (call.event.flags() & MAP_FIXED) != 0;
-      if (call.event.pid != view_.pid || !fixed || !grown.overlaps(call.range())) continue;
-      return fail(kWhat,
-                  fmt::format("the recorded JVM changed its heap at {} while it ran",
-                              hex(call.range().start)),
-                  "record a shorter run, or one with another -Xms");
+      if (changes_heap(call) && call.maps_file()) archived.push_back(call.range());
+    }
+    for (std::size_t i = view_.initial_commit + 1; i < draft_.calls().size(); ++i) {
+      const Call& call = draft_.calls()[i];
+      if (!changes_heap(call) || call.maps_file()) continue;
+      const bool of_archive = std::ranges::any_of(
+          archived, [&](AddressRange range) { return call.range().overlaps(range); });
+      if (!of_archive || !grown_.contains(call.range())) {
+        return fail(kWhat,
+                    fmt::format("the recorded JVM changed its heap at {} while it ran",
+                                hex(call.range().start)),
+                    "record a shorter run, or one with another -Xms");
+      }
+      committed_anyway_.push_back(i);
+      young_end_ = std::min(young_end_, call.range().start);
     }
     return {};
+  }
+
+  // And those of the tables beside the heap: they are committed as far as the heap is.
+  void drop_commits_of_archive() {
+    if (committed_anyway_.empty()) return;
+    for (const AddressRange table : grown_tables_) {
+      for (std::size_t i = view_.initial_commit + 1; i < draft_.calls().size(); ++i) {
+        const Call& call = draft_.calls()[i];
+        const bool first = call.range().start == table.start;
+        if (call.event.pid == view_.pid && call.commits() && !first &&
+            table.contains(call.range())) {
+          committed_anyway_.push_back(i);
+        }
+      }
+    }
+    draft_.drop_calls(committed_anyway_);
   }
 
   // The first commit behind the heap's own, at the table's beginning.
@@ -83,6 +118,7 @@ class HeapGrowth {
     const std::optional<Growth> growth = growth_of(table);
     if (!growth) return;
     resize(draft_.calls()[growth->commit], growth->to);
+    grown_tables_.push_back(AddressRange::of_size(table.range.start, growth->to));
     repeat_pattern(*growth);
   }
 
@@ -146,7 +182,7 @@ class HeapGrowth {
           "collector would have run later, which is not known");
     }
     const AddressRange young{heap.start + first_young * view_.region_bytes, heap.end};
-    const std::uint64_t shift = bytes_ - view_.initial_bytes;
+    const std::uint64_t shift = young_end_ - heap.end;
     draft_.relocate(view_.pid, since + 1, [&](std::uint64_t address) {
       return young.contains(address) ? address + shift : address;
     });
@@ -177,6 +213,10 @@ class HeapGrowth {
   Draft& draft_;
   JvmView view_;
   std::uint64_t bytes_;
+  AddressRange grown_;
+  std::uint64_t young_end_;  // of the grown heap: its end, or where the archive begins
+  std::vector<std::size_t> committed_anyway_;  // calls that need not be
+  std::vector<AddressRange> grown_tables_;
   std::uint64_t old_regions_;
   std::uint64_t new_regions_;
 };

@@ -99,6 +99,42 @@ TEST(Prediction, InitialHeapsThatCannotBeAreRefused) {
   EXPECT_THAT(refused(resized, with_flag("-Xms32m")), HasSubstr("changed its heap"));
 }
 
+// The archive of Java objects lies at the heap's end: behind a small -Xms it has commits of its
+// own, within a heap that is committed whole it has none, and young regions lie below it.
+TEST(Prediction, AHeapCommittedWholeHasTheArchiveWithinIt) {
+  JvmRecording archived;
+  const std::uint64_t archive = kHeap + kHeapBytes - 2 * kMiB;
+  const std::uint64_t archived_cards = kCards + testing::kCardBytes - 2 * kMiB / 512;
+  archived.commit(archive, 2 * kMiB);
+  archived.commit(archived_cards, 2 * kMiB / 512);
+  archived.touch({archived_cards, kCards + testing::kCardBytes});
+  archived.call(event::SyscallNumber::Mmap,
+                {archive, kMiB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, 4, 0},
+                static_cast<std::int64_t>(archive));
+  archived.touch({archive, archive + 4 * kPageSize});
+
+  Notes notes;
+  const auto whole = changed(archived.material, with_flag("-Xms64m"), testing::parts_of, notes);
+  ASSERT_TRUE(whole) << whole.error().message();
+  std::uint64_t commits = 0;
+  for (const event::Syscall& call : whole->trace.syscalls) {
+    if (call.number == event::SyscallNumber::Mmap && (call.prot() & PROT_WRITE) != 0 &&
+        (call.flags() & MAP_ANONYMOUS) != 0) {
+      ++commits;
+      EXPECT_EQ(call.length(), call.addr() == kHeap ? kHeapBytes : testing::kCardBytes);
+    }
+  }
+  EXPECT_EQ(commits, 2U);
+  std::uint64_t young = 0;
+  std::uint64_t of_archive = 0;
+  for (const event::Fault& fault : whole->faults) {
+    if (AddressRange{archive - kMiB, archive}.contains(fault.addr)) ++young;
+    if (AddressRange{archive, kHeap + kHeapBytes}.contains(fault.addr)) ++of_archive;
+  }
+  EXPECT_EQ(young, kMiB / kPageSize);
+  EXPECT_EQ(of_archive, 4U);
+}
+
 TEST(Prediction, PreTouchWritesToTheWholeHeapAndItsTables) {
   const Prediction prediction = predicted(JvmRecording(), with_flag("-XX:+AlwaysPreTouch"));
   EXPECT_EQ(prediction.figures.pages_by_order[0], kInitialBytes / kPageSize + kCardPages);
