@@ -137,12 +137,12 @@ class Calibrator {
   }
 
  private:
-  // Said to the user, and the fixed loop now and then.
+  // Said to the user, and the fixed loops now and then.
   KeepOn step(std::string_view what, double from, double to, std::size_t steps) {
     return [this, what, from, to, steps, done = std::size_t{0}]() mutable {
       constexpr std::size_t kLoopEvery = 8;
       if (stopped_) return false;
-      if (done % kLoopEvery == 0) loop_ns_.push_back(time_fixed_loop());
+      if (done % kLoopEvery == 0) loops_.push_back(time_loops());
       const double share = from + (to - from) * std::min(1.0, static_cast<double>(done) /
                                                                   static_cast<double>(steps));
       ++done;
@@ -219,7 +219,7 @@ class Calibrator {
   }
 
   void judge() {
-    const NoiseVerdict verdict = judge_noise(loop_ns_, before_, disturbance_now(host::HostFiles()));
+    const NoiseVerdict verdict = judge_noise(loops_, before_, disturbance_now(host::HostFiles()));
     constexpr double kWide = 0.3;
     const std::vector<Cost> known = costs().cost_spread.known();
     const auto wide = static_cast<std::size_t>(std::ranges::count_if(
@@ -261,7 +261,7 @@ class Calibrator {
   Calibration done_;
   ChosenCpus cpus_;
   Disturbance before_;
-  std::vector<double> loop_ns_;
+  std::vector<LoopTimes> loops_;
   bool stopped_ = false;
 };
 

@@ -24,11 +24,18 @@ struct NoiseVerdict {
   std::string why;  // a sentence with the figures, noisy or not
 };
 
-// `loop_ns`: what a fixed loop that touches no memory took, again and again in the time between.
-NoiseVerdict judge_noise(const std::vector<double>& loop_ns, const Disturbance& before,
-                         const Disturbance& after);
+// How long two fixed loops took that touch no memory, some 0.1 ms each. In one every instruction
+// waits for the one before: nothing but a slower clock or an interrupt makes it longer. In the
+// other none does, so it takes all the core can do at once, and longer where the core is shared
+// with another hardware thread.
+struct LoopTimes {
+  double dependent_ns = 0;
+  double independent_ns = 0;
+};
+LoopTimes time_loops();
 
-// How long the fixed loop takes now: some 0.2 ms.
-double time_fixed_loop();
+// `loops`: again and again in the time between.
+NoiseVerdict judge_noise(const std::vector<LoopTimes>& loops, const Disturbance& before,
+                         const Disturbance& after);
 
 }  // namespace ft::calibrate
