@@ -90,9 +90,8 @@ struct TwoArrays {
   Line* operator()(EntryKey key) const { return halves[key.in_odd_half() ? 1 : 0](key); }
 };
 
-template <unsigned kLines, Expect kExpect, typename QueueOf>
-[[FT_WIDE, gnu::always_inline]] inline bool use_in(QueueOf queue_of, EntryKey key, WaysMask ways) {
-  Line* const lines = queue_of(key);
+template <unsigned kLines, Expect kExpect>
+[[FT_WIDE, gnu::always_inline]] inline bool use_one(Line* lines, EntryKey key, WaysMask ways) {
   auto queue = Queue<kLines>::load(lines);
   const bool hit = queue.template use<kExpect>(key, ways);
   queue.store(lines);
@@ -104,7 +103,7 @@ template <unsigned kLines, Expect kExpect, typename QueueOf>
   std::size_t missed = 0;
   for (const EntryKey key : keys) {
     keys[missed] = key;
-    missed += use_in<kLines, kExpect>(queue_of, key, ways) ? 0 : 1;
+    missed += use_one<kLines, kExpect>(queue_of(key), key, ways) ? 0 : 1;
   }
   return missed;
 }
@@ -114,13 +113,19 @@ template <unsigned kLines, Expect kExpect, typename QueueOf>
                                           unsigned bits_above, WaysMask ways) {
   MissedKeys missed;
   for (const EntryKey key : keys) {
-    if (use_in<kLines, kExpect>(queue_of, key, ways)) continue;
+    if (use_one<kLines, kExpect>(queue_of(key), key, ways)) continue;
     ++missed.pages;
     const EntryKey directory = key.directory_above(bits_above);
     keys[missed.directories] = directory;
-    missed.directories += use_in<kLines, Expect::Anything>(queue_of, directory, ways) ? 0 : 1;
+    missed.directories +=
+        use_one<kLines, Expect::Anything>(queue_of(directory), directory, ways) ? 0 : 1;
   }
   return missed;
+}
+
+template <unsigned kLines>
+[[FT_WIDE]] bool use_alone(Line* lines, EntryKey key, WaysMask ways) {
+  return use_one<kLines, Expect::Anything>(lines, key, ways);
 }
 
 // Calls act<kLines, kExpect>() for what there is.
@@ -150,19 +155,16 @@ bool WideArray::supported() {
 
 WideArray::WideArray(unsigned sets, unsigned ways)
     : sets_(sets), ways_(ways), lines_((ways + kLine - 1) / kLine), queues_(sets_ * lines_) {
-  FT_CHECK(sets >= 1 && ways >= 1 && ways <= kMaxWays);
-}
-
-bool WideArray::use(EntryKey key, std::size_t set) {
-  const unsigned found = find(key, set);
-  for (unsigned place = std::min(found, ways_ - 1); place > 0; --place) {
-    key_at(set, place) = key_at(set, place - 1);
-  }
-  key_at(set, 0) = key;
-  return found != ways_;
+  FT_CHECK(sets >= 1 && ways >= 1 && ways <= kMaxWays && supported());
 }
 
 #ifdef __x86_64__
+
+bool WideArray::use(EntryKey key, std::size_t set) {
+  return specialised(lines_, false, [&]<unsigned kLines, Expect kExpect>() {
+    return use_alone<kLines>(queues_.data() + set * kLines, key, first_places(ways_));
+  });
+}
 
 std::size_t WideArray::use_all(std::span<EntryKey> keys, SetMasks masks) {
   const auto use = [&]<unsigned kLines, Expect kExpect>() {
@@ -198,6 +200,15 @@ MissedKeys WideArray::use_all_with_directories(std::span<EntryKey> keys, unsigne
 }
 
 #else
+
+bool WideArray::use(EntryKey key, std::size_t set) {
+  const unsigned found = find(key, set);
+  for (unsigned place = std::min(found, ways_ - 1); place > 0; --place) {
+    key_at(set, place) = key_at(set, place - 1);
+  }
+  key_at(set, 0) = key;
+  return found != ways_;
+}
 
 std::size_t WideArray::use_all(std::span<EntryKey> keys, SetMasks masks) {
   return keep_missed(keys, [&](EntryKey key) { return use(key, masks.set_of(key)); });

@@ -27,7 +27,7 @@ class WideArray {
   // Whether this processor is one of those.
   static bool supported();
 
-  // REQUIRES: 1 <= ways <= kMaxWays; for the uses of many keys, supported().
+  // REQUIRES: 1 <= ways <= kMaxWays, supported().
   WideArray(unsigned sets, unsigned ways);
 
   // Whether the entry was there. Afterwards it is, as the one used last; the victim of its set has
