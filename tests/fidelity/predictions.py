@@ -126,6 +126,7 @@ def main():
     parser.add_argument("--jvm", default="-Xmx8g -Xms256m", help="options of every start (-Xmx8g -Xms256m)")
     parser.add_argument("--prefix", default="", help="before java, such as 'setarch -R'")
     parser.add_argument("--starts", type=int, default=8, help="of each configuration (8)")
+    parser.add_argument("--only", default="", help="changes with this in their name")
     parser.add_argument("--mthp", action="store_true", help="64 KiB pages too")
     arguments = parser.parse_args()
     starts = Starts(arguments)
@@ -138,6 +139,8 @@ def main():
         print("| change | " + " | ".join(FIGURES) + " |")
         print("|---" * (1 + len(FIGURES)) + "|")
         for name, replay, java in CHANGES + ([MTHP] if arguments.mthp else []):
+            if arguments.only not in name:
+                continue
             predicted = [starts.predicted(recording, replay) for recording in plain]
             measured = []
             with mthp_switched_on() if name == MTHP[0] else contextlib.nullcontext():

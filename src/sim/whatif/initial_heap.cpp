@@ -16,6 +16,7 @@ namespace {
 using jvm::Subsystem;
 
 constexpr const char* kWhat = "-Xms";
+constexpr std::uint64_t kHeaderBytes = 16;        // of buffers: MinObjAlignment, and a little more
 constexpr std::uint64_t kArenaBytes = 64 * kMiB;  // HEAP_MAX_SIZE of glibc
 
 // What each further region costs in the C heap, measured from 64 to 1024 regions: JDK 17's
@@ -183,9 +184,50 @@ class HeapGrowth {
     }
     const AddressRange young{heap.start + first_young * view_.region_bytes, heap.end};
     const std::uint64_t shift = young_end_ - heap.end;
+    const std::optional<std::uint64_t> buffer = allocation_buffer(young);
     draft_.relocate(view_.pid, since + 1, [&](std::uint64_t address) {
-      return young.contains(address) ? address + shift : address;
+      if (!young.contains(address)) return address;
+      return shift + (buffer ? place_in_larger_buffers(address, young.start, *buffer) : address);
     });
+  }
+
+  // How far apart threads' allocation buffers (TLABs) begin in the only young region: a run of
+  // pages from its beginning, and behind it each buffer's first page. None where that is not what
+  // is seen.
+  std::optional<std::uint64_t> allocation_buffer(AddressRange young) const {
+    if (young.size() != view_.region_bytes) return std::nullopt;
+    std::vector<std::uint64_t> offsets;
+    for (const Touch& touch : draft_.touches()) {
+      if (touch.pid == view_.pid && young.contains(touch.event.addr)) {
+        offsets.push_back(touch.event.addr - young.start);
+      }
+    }
+    std::ranges::sort(offsets);
+    const auto gap = std::ranges::adjacent_find(offsets, [](std::uint64_t a, std::uint64_t b) {
+      return page_floor(b) > page_floor(a) + kPageSize;
+    });
+    if (gap == offsets.end() || offsets.front() >= kPageSize) return std::nullopt;
+    const std::uint64_t buffer = *std::next(gap) & ~(kHeaderBytes - 1);
+    std::uint64_t seen = 0;  // buffers whose first page was found
+    for (const std::uint64_t offset : offsets) {
+      const std::uint64_t number = offset / buffer;
+      if (number < seen) continue;
+      if (number > seen || offset % buffer >= kPageSize) return std::nullopt;
+      ++seen;
+    }
+    return buffer;
+  }
+
+  // A buffer is a share of the young generation, half a region at most; what does not fit into a
+  // region is taken from the one below.
+  std::uint64_t place_in_larger_buffers(std::uint64_t address, std::uint64_t region,
+                                        std::uint64_t buffer) const {
+    const std::uint64_t share = buffer * new_regions_ / old_regions_ & ~(kHeaderBytes - 1);
+    const std::uint64_t larger = std::max(buffer, std::min(share, view_.region_bytes / 2));
+    const std::uint64_t number = (address - region) / buffer;
+    const std::uint64_t in_a_region = view_.region_bytes / larger;
+    return region - number / in_a_region * view_.region_bytes + number % in_a_region * larger +
+           (address - region) % buffer;
   }
 
   void grow_c_heap(Notes& notes) {
@@ -197,17 +239,43 @@ class HeapGrowth {
              touch.event.ts > commit.event.ts && touch.event.addr % kArenaBytes < kArenaBytes / 2 &&
              touch.event.addr > view_.heap.range.end;
     });
-    if (arena == draft_.touches().end() || bytes >= kArenaBytes / 2) {
+    const std::optional<Arena> grown = arena == draft_.touches().end()
+                                           ? std::nullopt
+                                           : arena_around(arena->event.addr, commit.event.ts);
+    if (!grown || grown->last + bytes > grown->end) {
       notes.emplace_back("-Xms: the memory the collector takes for more regions is not counted");
       return;
     }
-    // At the end of the arena, where the recorded calls do not come.
-    const std::uint64_t end = (arena->event.addr | (kArenaBytes - 1)) + 1;
+    // What the arena takes later lies behind it.
+    draft_.relocate(view_.pid, commit.event.ts + 1, [&](std::uint64_t address) {
+      return address >= grown->committed && address < grown->end ? address + bytes : address;
+    });
     Call place = commit;
     place.owner = Subsystem::CHeap;
-    draft_.add_call(place, event::SyscallNumber::Mprotect, {end - bytes, end},
-                    PROT_READ | PROT_WRITE);
-    draft_.add_touches(place, {end - bytes, end});
+    const AddressRange taken = AddressRange::of_size(grown->committed, bytes);
+    draft_.add_call(place, event::SyscallNumber::Mprotect, taken, PROT_READ | PROT_WRITE);
+    draft_.add_touches(place, taken);
+  }
+
+  // Of glibc: an aligned reservation that mprotect makes usable from its beginning on.
+  struct Arena {
+    std::uint64_t committed = 0;  // as far as this by then
+    std::uint64_t last = 0;       // as far as this at any time
+    std::uint64_t end = 0;
+  };
+  std::optional<Arena> arena_around(std::uint64_t address, Nanoseconds ts) const {
+    const AddressRange whole = AddressRange::of_size(address & ~(kArenaBytes - 1), kArenaBytes);
+    Arena arena{.end = whole.end};
+    for (const Call& call : draft_.calls()) {
+      if (call.event.pid != view_.pid || call.event.number != event::SyscallNumber::Mprotect ||
+          !whole.contains(call.range())) {
+        continue;
+      }
+      arena.last = std::max(arena.last, call.range().end);
+      if (call.event.ts <= ts) arena.committed = arena.last;
+    }
+    if (arena.committed == 0) return std::nullopt;
+    return arena;
   }
 
   Draft& draft_;

@@ -91,6 +91,32 @@ TEST(Prediction, ALargerInitialHeapMovesTheYoungRegions) {
   EXPECT_TRUE(prediction.estimated);
 }
 
+// Threads allocate from buffers of their own, one behind the other in a young region. They are a
+// share of the young generation, half a region at most: with a larger heap fewer lie in one region.
+TEST(Prediction, ALargerInitialHeapMovesAllocationBuffersApart) {
+  constexpr std::uint64_t kBuffer = 200'000;
+  constexpr std::uint64_t kRegion = kHeap + kInitialBytes - kMiB;
+  JvmRecording buffers;
+  std::erase_if(buffers.material.faults, [](const event::Fault& fault) {
+    return AddressRange{kRegion, kRegion + kMiB}.contains(fault.addr);
+  });
+  buffers.touch({kRegion, kRegion + 3 * kPageSize});
+  for (const std::uint64_t number : {1, 2}) {
+    buffers.fault(kRegion + number * kBuffer + 12, event::kFaultUser | event::kFaultWrite);
+  }
+  Notes notes;
+  const auto larger = changed(buffers.material, with_flag("-Xms48m"), testing::parts_of, notes);
+  ASSERT_TRUE(larger) << larger.error().message();
+  std::vector<std::uint64_t> touched;
+  for (const event::Fault& fault : larger->faults) {
+    if (AddressRange{kHeap, kHeap + kHeapBytes}.contains(fault.addr)) touched.push_back(fault.addr);
+  }
+  constexpr std::uint64_t kMoved = kHeap + 47 * kMiB;
+  EXPECT_THAT(touched,
+              ::testing::UnorderedElementsAre(kMoved, kMoved + kPageSize, kMoved + 2 * kPageSize,
+                                              kMoved + kMiB / 2 + 12, kMoved - kMiB + 12));
+}
+
 TEST(Prediction, InitialHeapsThatCannotBeAreRefused) {
   EXPECT_THAT(refused(JvmRecording(), with_flag("-Xms65m")), HasSubstr("more than the maximum"));
   EXPECT_THAT(refused(JvmRecording(), with_flag("-Xms8m")), HasSubstr("less than what was"));
