@@ -110,13 +110,11 @@ void Draft::add_touch(const Touch& like, std::uint64_t address) {
   added_touches_.push_back(touch);
 }
 
-void Draft::drop_calls(std::vector<std::size_t> indices) {
-  std::ranges::sort(indices, std::greater());
-  const auto repeated = std::ranges::unique(indices);
-  indices.erase(repeated.begin(), repeated.end());
-  for (const std::size_t index : indices) {
-    calls_.erase(calls_.begin() + static_cast<std::ptrdiff_t>(index));
-  }
+void Draft::drop_calls(const std::vector<std::size_t>& indices) {
+  std::vector<bool> dropped(calls_.size());
+  for (const std::size_t index : indices) dropped[index] = true;
+  std::size_t next = 0;
+  std::erase_if(calls_, [&](const Call&) { return dropped[next++]; });
 }
 
 void Draft::relocate(event::Pid pid, Nanoseconds since,

@@ -53,7 +53,7 @@ class Draft {
   void add_touch(const Touch& like, std::uint64_t address);
 
   // Calls that are not made; indices into calls(), in any order.
-  void drop_calls(std::vector<std::size_t> indices);
+  void drop_calls(const std::vector<std::size_t>& indices);
 
   // Every address of the process that `place` gives another one, in calls that begin at `since` or
   // later and in touches after it.

@@ -65,17 +65,15 @@ class HeapGrowth {
   // memory for them: with a heap that is committed as far as there, it need not. Whatever else
   // changes what is committed from the start is the collector resizing the heap.
   Result<void> find_archive() {
-    std::vector<AddressRange> archived;
+    std::uint64_t archive = grown_.end;  // where it begins
     for (std::size_t i = view_.initial_commit + 1; i < draft_.calls().size(); ++i) {
       const Call& call = draft_.calls()[i];
-      if (changes_heap(call) && call.maps_file()) archived.push_back(call.range());
+      if (changes_heap(call) && call.maps_file()) archive = std::min(archive, call.range().start);
     }
     for (std::size_t i = view_.initial_commit + 1; i < draft_.calls().size(); ++i) {
       const Call& call = draft_.calls()[i];
       if (!changes_heap(call) || call.maps_file()) continue;
-      const bool of_archive = std::ranges::any_of(
-          archived, [&](AddressRange range) { return call.range().overlaps(range); });
-      if (!of_archive || !grown_.contains(call.range())) {
+      if (call.range().end <= archive || !grown_.contains(call.range())) {
         return fail(kWhat,
                     fmt::format("the recorded JVM changed its heap at {} while it ran",
                                 hex(call.range().start)),
