@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <random>
 #include <vector>
@@ -94,7 +95,7 @@ class LruArrays : public testing::Test {
       GTEST_SKIP() << "this processor has no AVX-512";
     }
   }
-  static constexpr unsigned kWays[] = {1, 2, 4, 6, 8, 12, 15, 16, 17, 24, 31, 32};
+  static constexpr std::array<unsigned, 12> kWays = {1, 2, 4, 6, 8, 12, 15, 16, 17, 24, 31, 32};
   std::mt19937_64 random_{7};
 };
 
